@@ -1,0 +1,49 @@
+"""A workspace (Atlas' older word: stream instance; in paths: tenant) and the project and organization around it."""
+
+from __future__ import annotations
+
+import msgspec
+
+
+class Organization(msgspec.Struct, frozen=True, kw_only=True):
+    """The outermost container. ``created`` in seconds since the epoch, here and below."""
+
+    id: str
+    name: str
+    created: float
+
+
+class Group(msgspec.Struct, frozen=True, kw_only=True):
+    """A project; Atlas' API calls it a group."""
+
+    id: str
+    org_id: str
+    name: str
+    created: float
+
+
+class DataProcessRegion(msgspec.Struct, frozen=True, rename="camel", kw_only=True):
+    """Where a workspace runs, in Atlas' names (``AWS``, ``VIRGINIA_USA``)."""
+
+    cloud_provider: str
+    region: str
+
+
+class StreamConfig(msgspec.Struct, frozen=True, rename="camel", kw_only=True, omit_defaults=True):
+    """The tiers of a workspace. ``max_tier_size`` None: the largest."""
+
+    tier: str = msgspec.field(default="SP10")
+    max_tier_size: str | None = None
+
+
+class Workspace(msgspec.Struct, frozen=True, kw_only=True):
+    """What connections and processors live in."""
+
+    id: str
+    group_id: str
+    name: str
+    region: DataProcessRegion
+    config: StreamConfig = StreamConfig()
+    failover_regions: tuple[DataProcessRegion, ...] = ()
+    hostnames: tuple[str, ...] = ()
+    created: float

@@ -1,0 +1,92 @@
+"""What can go wrong, by whose fault it is.
+
+``UserError``: the request or the pipeline is wrong; the caller gets upstream's code.
+``DocumentError``: one document is bad; it goes to the dead letters and nothing else stops.
+``ConnectionFailed``: an outside system refused or vanished; the supervisor decides what follows.
+Anything else is our own bug: logged with its trace, answered 500, a processor goes to FAILED.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from http import HTTPStatus
+
+#: errorCode -> (HTTP status, text with one ``{}`` a parameter). Reference: Admin API contract, section c.6.
+CODES: dict[str, tuple[int, str]] = {
+    "STREAM_TENANT_NOT_FOUND_FOR_NAME": (404, "Stream instance for project {1} and name {0} not found."),
+    "STREAM_CONNECTION_NOT_FOUND_FOR_NAME": (
+        404,
+        "Stream connection with name {0} for project {1} and name {2} not found.",
+    ),
+    "STREAM_CONNECTION_NAME_ALREADY_EXISTS": (409, "A Stream connection with the name {0} already exists."),
+    "VALIDATION_ERROR": (400, "The request content produced the validation error: {0}."),
+    "INVALID_ATTRIBUTE": (400, "Invalid attribute {0} specified."),
+    "MISSING_ATTRIBUTE": (400, "The required attribute {0} was not specified."),
+    "ATTRIBUTE_READ_ONLY": (400, "The attribute {0} is read-only and cannot be changed by the user."),
+    "INVALID_ENUM_VALUE": (400, "An invalid enumeration value {0} was specified."),
+    "INVALID_JSON": (400, "Received JSON does not match expected format."),
+    "INVALID_JSON_ATTRIBUTE": (400, "Received JSON for the {0} attribute does not match expected format."),
+    "MALFORMED_JSON": (400, "Received JSON is malformed."),
+    "INVALID_PATH_PARAMETER": (400, "Invalid path parameter {0} specified."),
+    "INVALID_QUERY_PARAMETER": (400, "Invalid query parameter {0} specified."),
+    "MISSING_QUERY_PARAMETER": (400, "The required query parameter {0} was not specified."),
+    "USER_UNAUTHORIZED": (401, "Current user is not authorized to perform this action."),
+    "IP_ADDRESS_NOT_ON_ACCESS_LIST": (403, "IP address {0} is not allowed to access this resource."),
+    "RESOURCE_NOT_FOUND": (404, "Cannot find resource {0}."),
+    "GROUP_NOT_FOUND": (404, "No group with ID {0} exists."),
+    "INVALID_GROUP_ID": (404, "An invalid group ID {0} was specified."),
+    "INVALID_VERSION_DATE": (406, "Invalid accept header or version date."),
+    "UNEXPECTED_ERROR": (500, "Unexpected error."),
+}
+
+
+class BrookmillError(Exception):
+    """Root of everything raised on purpose."""
+
+
+class UserError(BrookmillError):
+    """The caller is wrong: ``code`` is upstream's errorCode, ``parameters`` fill its text.
+
+    ``fields`` become ``badRequestDetail``: pairs of field path and description.
+    ``wire_code`` is the numeric code a MongoDB wire client sees, where one is publicly known.
+    """
+
+    def __init__(
+        self,
+        code: str,
+        *parameters: str,
+        fields: Sequence[tuple[str, str]] = (),
+        wire_code: int | None = None,
+        headers: Sequence[tuple[str, str]] = (),
+    ) -> None:
+        self.code = code
+        self.parameters = parameters
+        self.status, text = CODES[code]
+        self.detail = text.format(*parameters)
+        self.fields = tuple(fields)
+        self.wire_code = wire_code
+        self.headers = tuple(headers)
+        super().__init__(self.detail)
+
+    @property
+    def reason(self) -> str:
+        """The HTTP status phrase."""
+        return HTTPStatus(self.status).phrase
+
+
+class DocumentError(BrookmillError):
+    """One document cannot be processed; ``str()`` is the reason written to its dead letter."""
+
+
+class ConnectionFailed(BrookmillError):
+    """An outside system failed. ``retry`` False: trying again cannot help (wrong password, unknown topic).
+
+    ``code`` and ``name`` are the stream engine's error code and its name where publicly known.
+    The text is shown to users: it must never hold a secret.
+    """
+
+    def __init__(self, message: str, *, retry: bool = True, code: int | None = None, name: str | None = None) -> None:
+        super().__init__(message)
+        self.retry = retry
+        self.code = code
+        self.name = name

@@ -1,0 +1,1 @@
+"""The HTTP door: versions, authentication, replies; it translates and decides nothing."""

@@ -1,0 +1,1 @@
+"""The MongoDB query language: pure, no I/O."""

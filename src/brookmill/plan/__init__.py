@@ -1,0 +1,1 @@
+"""Pipeline text to checked, compiled Plan."""

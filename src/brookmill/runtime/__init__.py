@@ -1,0 +1,1 @@
+"""What moves: worker, supervisor, launcher, checkpoint, watermark, dead letters, statistics."""
