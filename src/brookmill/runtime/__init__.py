@@ -1,1 +1,5 @@
-"""What moves: worker, supervisor, launcher, checkpoint, watermark, dead letters, statistics."""
+"""What moves: one worker process for every running processor, and the supervisor that watches them."""
+
+from brookmill.runtime.supervisor import Supervisor
+
+__all__ = ["Supervisor"]
