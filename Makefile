@@ -1,0 +1,64 @@
+# Brookmill's tasks; `make` alone lists them.
+# `make demo` and `make test` need Python >= 3.11 with venv, and the network for packages: nothing else.
+
+PYTHON ?= python3
+PYTEST_ARGS ?=
+CRASHES ?= 200
+
+BIN := .venv/bin
+READY := .venv/.ready
+
+.DEFAULT_GOAL := help
+.PHONY: help demo test check lint types fix bench docs serve crash changelog lock clean
+
+help: ## this list
+	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+demo: $(READY) ## the main job with real curl and two real Kafka-protocol brokers, every step checked
+	@$(BIN)/python -m demo
+
+test: $(READY) ## all tests but the slow ones; PYTEST_ARGS="-k kafka" narrows
+	@$(BIN)/pytest $(PYTEST_ARGS)
+
+check: lint types test ## lint + types + test
+
+lint: $(READY)
+	@$(BIN)/ruff check --quiet && $(BIN)/ruff format --check --quiet && echo "lint: clean"
+
+types: $(READY)
+	@$(BIN)/mypy --no-error-summary && echo "types: clean"
+
+fix: $(READY) ## format, and repair what ruff can repair
+	@$(BIN)/ruff check --fix --quiet; $(BIN)/ruff format --quiet
+
+bench: $(READY) ## pipelines, start and PATCH, in one table; fails when a promise is broken
+	@$(BIN)/python -m benchmarks
+
+docs: $(READY) ## docs/coverage.md, from the registries
+	@$(BIN)/python -m docs.coverage
+
+serve: $(READY) ## a development server: data in ./data, http://127.0.0.1:8080
+	@$(BIN)/brookmill serve --dev
+
+crash: $(READY) ## kill -9 the server CRASHES times under parallel writes
+	@CRASHES=$(CRASHES) $(BIN)/pytest -m slow --timeout 3600 $(PYTEST_ARGS)
+
+changelog: $(READY) ## fold changelog.d/ into CHANGELOG.md under the version of pyproject.toml
+	@$(BIN)/python -m docs.changelog
+
+lock: $(READY) ## pin the newest versions of what pyproject.toml asks for, with hashes
+	@$(BIN)/python -m pip install --quiet uv
+	@$(BIN)/uv pip compile --quiet --universal --generate-hashes --no-emit-index-url --no-header --upgrade \
+	  --python-version 3.11 pyproject.toml --all-extras --group dev -o requirements.lock
+
+clean: ## remove the environment and caches
+	@rm -rf .venv .mypy_cache .ruff_cache .pytest_cache .hypothesis
+
+# The stamp is younger than the lock: the second run of anything starts at once.
+$(READY): requirements.lock pyproject.toml
+	@$(PYTHON) -c 'import sys; v = sys.version_info; v >= (3, 11) or sys.exit(f"Brookmill needs Python 3.11 or newer; this is {v[0]}.{v[1]}. Try: make PYTHON=python3.12 ...")'
+	@echo "installing the locked packages into .venv (once) ..."
+	@test -x $(BIN)/python || $(PYTHON) -m venv .venv
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements.lock
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation --editable .
+	@touch $@
