@@ -2,31 +2,41 @@
 
 from __future__ import annotations
 
+import difflib
 import os
+import re
 import tomllib
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
 import msgspec
 
 from brookmill.errors import BrookmillError
 
+Positive = Annotated[float, msgspec.Meta(gt=0)]
+
+_PREFIX = "BROOKMILL_"
+_ADDRESS = re.compile(r"(?:\[(?P<v6>[0-9A-Fa-f:.]+)\]|(?P<host>[^:\[\]]+)):(?P<port>[0-9]{1,5})")
+_HIDDEN = frozenset({"database", "master_key"})
+
 
 class ConfigError(BrookmillError):
-    """A setting is unknown or has a wrong value; the text names it and where it came from."""
+    """A setting is unknown or wrong; the text names it and where it came from, never a secret value."""
 
 
 class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """Everything that can be set. In ``brookmill.toml`` under these names, in the environment as ``BROOKMILL_HTTP`` etc.
+    """Everything that can be set: ``http`` in ``brookmill.toml`` is ``BROOKMILL_HTTP`` in the environment.
 
-    ``http``: HOST:PORT to listen on; port 0 takes a free one. ``database``: SQLAlchemy URL, default SQLite in the
-    data directory. ``master_key``: base64 of 32 bytes, or ``master_key_file``; else a key file is made in the data
-    directory with mode 0600. ``lenient_versions``: unknown version dates round down and plain JSON means newest.
-    ``missing_role_status``: 401 or 403 when a role is missing. ``update_in_use``: what a PATCH of a connection does
-    while a running processor uses it. ``rate_limit``: calls a minute and project, 0 for none.
-    ``checkpoint_interval`` and ``heartbeat_timeout`` in seconds. ``retry_budget``: seconds of restarts with growing
-    pauses before a processor is FAILED.
+    ``http``: HOST:PORT to listen on; port 0 takes a free one. ``database``: SQLAlchemy URL, default SQLite in
+    the data directory. ``master_key``: base64 of 32 bytes, or ``master_key_file``; else a key file is made in
+    the data directory with mode 0600. ``tls``: "self-made" makes an authority and a certificate in the data
+    directory, "own" takes ``tls_certificate`` and ``tls_key`` (PEM files). ``trust_forwarded``: believe the
+    X-Forwarded headers of a proxy in front. ``lenient_versions``: unknown version dates round down and plain
+    JSON means newest. ``missing_role_status``: 401 or 403 when a role is missing. ``update_in_use``: what a
+    PATCH of a connection does while a running processor uses it. ``rate_limit``: calls a minute and project,
+    0 for none. ``max_body``: bytes. ``checkpoint_interval`` and ``heartbeat_timeout`` in seconds.
+    ``retry_budget``: seconds of restarts with growing pauses before a processor is FAILED.
     """
 
     data_dir: str = "data"
@@ -42,37 +52,72 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     lenient_versions: bool = False
     missing_role_status: Literal[401, 403] = 401
     update_in_use: Literal["refuse", "next-start"] = "refuse"
-    rate_limit: int = 1200
-    max_body: int = 17 * 1024 * 1024
-    checkpoint_interval: float = 60.0
-    heartbeat_timeout: float = 30.0
-    retry_budget: float = 300.0
+    rate_limit: Annotated[int, msgspec.Meta(ge=0)] = 1200
+    max_body: Annotated[int, msgspec.Meta(gt=0)] = 17 * 1024 * 1024
+    checkpoint_interval: Positive = 60.0
+    heartbeat_timeout: Positive = 30.0
+    retry_budget: Annotated[float, msgspec.Meta(ge=0)] = 300.0
     log_format: Literal["auto", "console", "json"] = "auto"
     log_level: Literal["debug", "info", "warning", "error"] = "info"
+
+    def __repr__(self) -> str:
+        shown = ((name, getattr(self, name)) for name in self.__struct_fields__)
+        members = (f"{name}={'…' if value and name in _HIDDEN else repr(value)}" for name, value in shown)
+        return f"Settings({', '.join(members)})"
+
+
+def address(text: str) -> tuple[str, int]:
+    """Host and port of ``HOST:PORT``; an IPv6 host stands in brackets. Raises ConfigError."""
+    if (match := _ADDRESS.fullmatch(text)) and int(match["port"]) < 65536:
+        return match["v6"] or match["host"], int(match["port"])
+    raise ConfigError(f"{text!r} is not HOST:PORT, e.g. 127.0.0.1:8080 or [::1]:0")
 
 
 def load(
     flags: Mapping[str, Any], environ: Mapping[str, str] = os.environ, file: Path | None = None
 ) -> Settings:
-    """The settings in force. ``flags`` with value None were not given. ``file``: default ``brookmill.toml`` here.
+    """The settings in force. ``flags`` with value None were not given; ``file`` None: ``brookmill.toml``.
 
     Raises ConfigError.
     """
-    given: dict[str, Any] = {}
     path = file or Path("brookmill.toml")
-    if file or path.exists():
-        try:
-            given |= {k.replace("-", "_"): v for k, v in tomllib.loads(path.read_text("utf-8")).items()}
-        except (OSError, tomllib.TOMLDecodeError) as e:
-            raise ConfigError(f"{path}: {e}") from e
-    names = {f.name for f in msgspec.structs.fields(Settings)}
-    given |= {
-        name: value
-        for key, value in environ.items()
-        if key.startswith("BROOKMILL_") and (name := key.removeprefix("BROOKMILL_").lower()) in names
-    }
-    given |= {k: v for k, v in flags.items() if v is not None}
+    values: dict[str, Any] = {}
+    sources: dict[str, str] = {}
+    for layer, source in (
+        (_from_file(path) if file or path.exists() else {}, f"{{}} in {path}"),
+        (_from_environment(environ), "the environment variable {env}"),
+        ({k: v for k, v in flags.items() if v is not None}, "the flag --{flag}"),
+    ):
+        values |= layer
+        sources |= {n: source.format(n, env=_PREFIX + n.upper(), flag=n.replace("_", "-")) for n in layer}
+    return _checked(values, sources)
+
+
+def _from_file(path: Path) -> dict[str, Any]:
     try:
-        return msgspec.convert(given, Settings, strict=False)
+        return {k.replace("-", "_"): v for k, v in tomllib.loads(path.read_text("utf-8")).items()}
+    except (OSError, ValueError) as e:
+        raise ConfigError(f"{path}: {e.strerror if isinstance(e, OSError) else e}") from None
+
+
+def _from_environment(environ: Mapping[str, str]) -> dict[str, Any]:
+    return {k.removeprefix(_PREFIX).lower(): v for k, v in environ.items() if k.startswith(_PREFIX)}
+
+
+def _checked(values: dict[str, Any], sources: Mapping[str, str]) -> Settings:
+    known = Settings.__struct_fields__
+    for name in values.keys() - known:
+        near = difflib.get_close_matches(name, known, 1)
+        raise ConfigError(f"{sources[name]} is no setting" + (f"; {near[0]} is" if near else ""))
+    try:
+        settings = msgspec.convert(values, Settings, strict=False)
     except msgspec.ValidationError as e:
-        raise ConfigError(f"settings: {e}") from e
+        text, _, name = str(e).rpartition(" - at `$.")
+        raise ConfigError(f"{sources[name.rstrip('`')]}: {text}") from None
+    try:
+        address(settings.http)
+    except ConfigError as e:
+        raise ConfigError(f"{sources['http']}: {e}") from None
+    if settings.tls == "own" and not (settings.tls_certificate and settings.tls_key):
+        raise ConfigError(f"{sources['tls']} needs tls_certificate and tls_key")
+    return settings
