@@ -31,11 +31,23 @@ CODES: dict[str, tuple[int, str]] = {
     "INVALID_QUERY_PARAMETER": (400, "Invalid query parameter {0} specified."),
     "MISSING_QUERY_PARAMETER": (400, "The required query parameter {0} was not specified."),
     "USER_UNAUTHORIZED": (401, "Current user is not authorized to perform this action."),
+    "NOT_IN_GROUP": (401, "The current user is not in the group, or the group does not exist."),
+    "USER_CANNOT_ACCESS_ORG": (401, "User cannot access this organization."),
     "IP_ADDRESS_NOT_ON_ACCESS_LIST": (403, "IP address {0} is not allowed to access this resource."),
     "RESOURCE_NOT_FOUND": (404, "Cannot find resource {0}."),
+    "ORG_NOT_FOUND": (404, "No organization with ID {0} exists."),
     "GROUP_NOT_FOUND": (404, "No group with ID {0} exists."),
     "INVALID_GROUP_ID": (404, "An invalid group ID {0} was specified."),
+    "METHOD_NOT_ALLOWED": (405, "The method {0} is not allowed for this resource."),
     "INVALID_VERSION_DATE": (406, "Invalid accept header or version date."),
+    "VERSION_GONE": (410, "The version {0} of this resource has reached its sunset date {1}."),
+    "REQUEST_BODY_TOO_LARGE": (413, "The request body is larger than {0} bytes."),
+    "UNSUPPORTED_MEDIA_TYPE": (415, "The request content type {0} is not supported."),
+    "RATE_LIMITED_TOKEN_BUCKET": (
+        429,
+        "Rate limit exceeded for {0}. Please retry after {1} seconds. "
+        "Request capacity: {2}. Refill rate: {3} per {4} seconds.",
+    ),
     "UNEXPECTED_ERROR": (500, "Unexpected error."),
 }
 
@@ -49,19 +61,22 @@ class UserError(BrookmillError):
 
     ``fields`` become ``badRequestDetail``: pairs of field path and description.
     ``wire_code`` is the numeric code a MongoDB wire client sees, where one is publicly known.
+    ``status`` overrides the HTTP status where a setting says so; ``headers`` are added to the HTTP answer.
     """
 
     def __init__(
         self,
         code: str,
-        *parameters: str,
+        *parameters: str | int,
         fields: Sequence[tuple[str, str]] = (),
         wire_code: int | None = None,
         headers: Sequence[tuple[str, str]] = (),
+        status: int | None = None,
     ) -> None:
         self.code = code
         self.parameters = parameters
-        self.status, text = CODES[code]
+        usual, text = CODES[code]
+        self.status = status or usual
         self.detail = text.format(*parameters)
         self.fields = tuple(fields)
         self.wire_code = wire_code
@@ -85,7 +100,9 @@ class ConnectionFailed(BrookmillError):
     The text is shown to users: it must never hold a secret.
     """
 
-    def __init__(self, message: str, *, retry: bool = True, code: int | None = None, name: str | None = None) -> None:
+    def __init__(
+        self, message: str, *, retry: bool = True, code: int | None = None, name: str | None = None
+    ) -> None:
         super().__init__(message)
         self.retry = retry
         self.code = code

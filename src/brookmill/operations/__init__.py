@@ -6,11 +6,14 @@ Doors (HTTP, wire, CLI) only translate; an operation holds the order of checks a
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+import re
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from brookmill.domain.principal import Principal, Role
+from brookmill.errors import UserError
+from brookmill.operations.admission import admit
 from brookmill.registry import Registry
 
 if TYPE_CHECKING:
@@ -21,12 +24,22 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True, slots=True)
+class Deprecated:
+    """An older resource version that still answers: deprecated ``since``, 410 from ``sunset`` on."""
+
+    version: dt.date
+    since: dt.date
+    sunset: dt.date
+
+
+@dataclass(frozen=True, slots=True)
 class Operation:
     """One operationId of the Admin API.
 
-    ``id``: upstream's operationId, ``aliases`` its short ids. ``method`` and ``route`` below ``/api/atlas/v2``;
-    ``{name}`` segments become keyword arguments in snake_case. ``since``: its resource version.
-    ``roles``: who may call, None for whoever is known. ``status``: of a success. ``media``: json, gzip or csv.
+    ``id``: upstream's operationId, ``aliases`` its short ids. ``method`` and ``route`` are below
+    ``/api/atlas/v2``; ``{name}`` segments become keyword arguments in snake_case (``arguments``: both names).
+    ``since``: its resource version; ``deprecated``: older ones, oldest first. ``roles``: who may call, None
+    for whoever is known. ``status``: of a success. ``media``: json, gzip or csv.
     ``query``: names of query parameters beyond ``envelope`` and ``pretty``, which every operation takes.
     ``paged``: takes itemsPerPage and pageNum and answers a ``Page``.
     ``evidence``: "known", or "guess" with ``note`` saying what upstream does not tell.
@@ -45,14 +58,18 @@ class Operation:
     paged: bool = False
     evidence: str = "known"
     note: str = ""
+    deprecated: tuple[Deprecated, ...] = ()
+    arguments: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
 class Call:
     """Who asks, for what, and the services the answer may need.
 
-    ``body`` is not looked at until an operation parses it: checks that come first must fail first (contract c.2).
-    ``version`` is the resolved resource version, ``base_url`` scheme and host as the client wrote them.
+    ``path``: parameters as the route names them (``groupId``), percent-decoded. ``query``: of equal names the
+    first. ``body`` is not looked at until an operation parses it: checks that come first must fail first
+    (contract c.2). ``version`` is the resolved resource version, ``base_url`` scheme and host as the client
+    wrote them, ``remote`` the caller's address as text, ``""`` where there is none.
     """
 
     principal: Principal
@@ -67,6 +84,33 @@ class Call:
     supervisor: Supervisor
     clock: Clock
     settings: Settings
+
+    def flag(self, name: str, default: bool = False) -> bool:
+        """A query parameter ``true`` or ``false``; raises INVALID_QUERY_PARAMETER for anything else."""
+        text = self.query.get(name)
+        if text is None:
+            return default
+        if text.lower() not in {"true", "false"}:
+            raise UserError("INVALID_QUERY_PARAMETER", name)
+        return text.lower() == "true"
+
+    def number(self, name: str, default: int, *, least: int = 0, most: int = 2**31 - 1) -> int:
+        """A query parameter that is a whole number in range; raises INVALID_QUERY_PARAMETER otherwise."""
+        text = self.query.get(name)
+        if text is None:
+            return default
+        if not _NUMBER.fullmatch(text) or not least <= int(text) <= most:
+            raise UserError("INVALID_QUERY_PARAMETER", name)
+        return int(text)
+
+    def page(self, items: Sequence[Any]) -> Page:
+        """The part of ``items`` that itemsPerPage (1 to 500, default 100) and pageNum (from 1) ask for."""
+        size = self.number("itemsPerPage", 100, least=1, most=500)
+        start = (self.number("pageNum", 1, least=1) - 1) * size
+        return Page(list(items[start : start + size]), len(items))
+
+
+_NUMBER = re.compile(r"[0-9]{1,19}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,12 +137,15 @@ def operation(
     media: str = "json",
     query: tuple[str, ...] = (),
     paged: bool = False,
+    deprecated: tuple[Deprecated, ...] = (),
     guess: str = "",
 ) -> Callable[[Function], Function]:
     """Register a function as the operation ``id``; ``route`` is ``METHOD /path`` below ``/api/atlas/v2``.
 
     The function takes the ``Call`` and the path parameters by name in snake_case. It answers a struct or dict
     (one object), a ``Page`` (a list), None (``{}``, or nothing with status 204) or bytes (``media`` gzip).
+    The doors write members in alphabetical order at every depth; what the user wrote and must keep its order
+    (pipelines) is a ``msgspec.Raw`` of JSON text. ``UNSET`` members are left out; a ``Secret`` is an error.
     """
     method, path = route.split(" ", 1)
 
@@ -118,8 +165,35 @@ def operation(
                 paged=paged,
                 evidence="guess" if guess else "known",
                 note=guess,
+                deprecated=deprecated,
+                arguments={name: _snake(name) for name in _PARAMETER.findall(path)},
             )
         )
         return function
 
     return register
+
+
+_CONTROL = re.compile(r"[\x00-\x1f\x7f]")
+_PARAMETER = re.compile(r"\{(\w+)\}")
+
+
+def _snake(camel: str) -> str:
+    return re.sub(r"[A-Z]", r"_\g<0>", camel).lower()
+
+
+def perform(operation: Operation, call: Call) -> Any:
+    """Check whether the caller may, then do it; raises UserError."""
+    admit(operation, call)
+    return execute(operation, call)
+
+
+def execute(operation: Operation, call: Call) -> Any:
+    """The answer of an operation to a caller who was admitted; raises UserError."""
+    arguments = {argument: call.path[name] for name, argument in operation.arguments.items()}
+    for name, value in call.path.items():
+        if _CONTROL.search(value):
+            raise UserError("INVALID_PATH_PARAMETER", name)
+    for name in ("envelope", "pretty"):
+        call.flag(name)
+    return operation.function(call, **arguments)
