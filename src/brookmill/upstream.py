@@ -1,4 +1,4 @@
-"""The names upstream knows, per family. A name here without a member in its registry is known but not done."""
+"""The names upstream knows, per family. A name without a member in its registry is known but not done."""
 
 from __future__ import annotations
 
