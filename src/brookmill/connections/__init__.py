@@ -6,10 +6,13 @@ The client library of a type is imported where it is opened, so that listing typ
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, Literal, Protocol
+from typing import Any, ClassVar, Literal, Protocol, runtime_checkable
 
+import bson
+
+from brookmill.clock import Clock
 from brookmill.domain.connection import Connection
 from brookmill.registry import Registry
 
@@ -30,16 +33,26 @@ class Batch:
     ``form`` "json": ``values`` are undecoded JSON texts (bytes); "document": decoded documents.
     ``times``: the source's own event time of each document, milliseconds since the epoch.
     ``partitions``: the source partition of each document, for watermarks; None: there is one.
+    ``partition_count``: how many there are, seen or not; their numbers start at 0 and survive restarts.
     ``meta(i)`` builds ``{$meta: "stream.source"}`` of the i-th document; called only where it is needed.
     ``idle``: partitions silent for longer than the source's idle time-out, left out of the watermark.
+    ``refused``: what the source could not decode. A batch may hold no documents and yet have news in the last
+    two.
     """
 
     values: Sequence[Any]
     times: Sequence[int]
     form: Form = "json"
     partitions: Sequence[int] | None = None
+    partition_count: int = 1
     meta: Callable[[int], dict[str, Any]] = no_meta
     idle: frozenset[int] = frozenset()
+    refused: Sequence[DeadLetter] = ()
+
+    @property
+    def size(self) -> int:
+        """Bytes of all documents: of the JSON text, or as BSON."""
+        return _size(self.values)
 
     def __len__(self) -> int:
         return len(self.values)
@@ -49,12 +62,18 @@ class Batch:
 class Output:
     """What leaves the pipeline, ready for the sink.
 
-    ``values``: JSON texts (bytes) or documents, as the sink accepts. ``columns``: per-document values of the sink
-    stage's expressions (``topic``, ``key``, ``headers``, …), each as long as ``values``; a constant is not a column.
+    ``values``: JSON texts (bytes) or documents, as the sink accepts. ``columns``: per-document values of the
+    sink stage's expressions (``topic``, ``key``, ``headers``, …), each as long as ``values``; a constant is
+    not a column.
     """
 
     values: list[Any] = field(default_factory=list)
     columns: dict[str, list[Any]] = field(default_factory=dict)
+
+    @property
+    def size(self) -> int:
+        """Bytes of all documents: of the JSON text, or as BSON."""
+        return _size(self.values)
 
     def __len__(self) -> int:
         return len(self.values)
@@ -70,11 +89,17 @@ class DeadLetter:
     meta: dict[str, Any]
 
 
+def _size(values: Sequence[Any]) -> int:
+    if values and isinstance(values[0], bytes):
+        return sum(map(len, values))
+    return sum(len(bson.encode(value)) for value in values)
+
+
 class Source(Protocol):
     """Reads. ``position()`` is where the next read starts; opening with it resumes there."""
 
     def read(self, limit: int, timeout: float) -> Batch:
-        """Up to ``limit`` documents, waiting at most ``timeout`` seconds for the first; empty when there is none."""
+        """Up to ``limit`` documents; waits at most ``timeout`` seconds for the first."""
         ...
 
     def position(self) -> Any:
@@ -93,7 +118,7 @@ class Source(Protocol):
 
 
 class Sink(Protocol):
-    """Writes. After ``flush`` returns everything written is with the outside system, or handed back as a dead letter."""
+    """Writes. When ``flush`` returns all that was written is with the outside system or handed back."""
 
     accepts: Form
 
@@ -102,3 +127,43 @@ class Sink(Protocol):
     def flush(self) -> list[DeadLetter]: ...
 
     def close(self) -> None: ...
+
+
+@dataclass(frozen=True, slots=True)
+class Opening:
+    """What a source or sink is told besides its options.
+
+    ``position``: where an earlier ``Source.position()`` was, None from the start. ``sample_rate``: documents
+    a second of a sample source.
+    """
+
+    processor_id: str
+    clock: Clock
+    position: Any = None
+    sample_rate: float = 10.0
+
+
+@runtime_checkable
+class Readable(Protocol):
+    """A connection type that can stand in ``$source``.
+
+    ``source_options``: the struct that the stage's document is converted to; its members are the stage's
+    fields.
+    """
+
+    source_options: ClassVar[type[Any]]
+
+    def open_source(self, options: Any, opening: Opening) -> Source:
+        """Raises ConnectionFailed."""
+        ...
+
+
+@runtime_checkable
+class Writable(Protocol):
+    """A connection type that can stand in a sink stage. ``sink_options``: stage name -> struct of fields."""
+
+    sink_options: ClassVar[Mapping[str, type[Any]]]
+
+    def open_sink(self, options: Any, opening: Opening) -> Sink:
+        """Raises ConnectionFailed."""
+        ...

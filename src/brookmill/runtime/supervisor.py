@@ -1,4 +1,4 @@
-"""The supervisor: starts a worker process for every started processor, watches it and decides what follows."""
+"""The supervisor: keeps a worker running for every started processor and decides what follows its end."""
 
 from __future__ import annotations
 
@@ -15,15 +15,17 @@ if TYPE_CHECKING:
 class Supervisor:
     """Runs processors. Every method may be called from any thread and blocks until what it says is true.
 
-    The supervisor alone writes ``state``, ``state_changed``, ``error``, ``generation`` and ``has_started`` of a
-    processor once it exists, each change in one transaction of the store. Settings used: ``checkpoint_interval``,
-    ``heartbeat_timeout``, ``retry_budget``.
+    The supervisor alone writes ``state``, ``state_changed``, ``error``, ``generation`` and ``has_started`` of
+    a processor once it exists, each change in one transaction of the store. Settings used:
+    ``checkpoint_interval``, ``heartbeat_timeout``, ``retry_budget``.
     """
 
     def __init__(
         self, store: Store, clock: Clock, settings: Settings, *, launcher: Launcher | None = None
     ) -> None:
-        """``launcher`` None: workers are processes of this machine. Nothing is started before ``recover`` or ``start``."""
+        """``launcher`` None: workers are processes of this machine. Nothing is started before ``recover`` or
+        ``start``.
+        """
         raise NotImplementedError
 
     def recover(self) -> None:
@@ -37,16 +39,19 @@ class Supervisor:
         """Start ``processor`` and answer it as it then is; a started one is answered as it is.
 
         ``effective_tier`` is taken from the argument, all else is read anew by its id. Without
-        ``resume_from_checkpoint`` the kept checkpoint is removed in the same transaction. Returns once the worker
-        runs, or failed in a way that is retried (state STARTED), or needs more than ten seconds (state STARTED).
+        ``resume_from_checkpoint`` the kept checkpoint is removed in the same transaction. Returns once the
+        worker runs, or failed in a way that is retried (state STARTED), or needs more than ten seconds (state
+        STARTED).
 
-        Raises ConnectionFailed (``code`` 419, …) or UserError-like PlanError (420) when it failed for good; the
-        state is then FAILED and ``error`` has the same text. Raises KeyError when no such processor exists.
+        Raises ConnectionFailed (``code`` 419, …) or UserError-like PlanError (420) when it failed for good;
+        the state is then FAILED and ``error`` has the same text. Raises KeyError when no such processor
+        exists.
         """
         raise NotImplementedError
 
     def stop(self, processor_id: str) -> Processor | None:
-        """Let the worker take a checkpoint and end, then write STOPPED; answer the processor, None if it is unknown.
+        """Let the worker take a checkpoint and end, then write STOPPED; answer the processor, None if it is
+        unknown.
 
         A processor that is not started is answered as it is. A worker that does not end in time is killed:
         its last checkpoint counts.
@@ -54,16 +59,20 @@ class Supervisor:
         raise NotImplementedError
 
     def delete(self, processor_id: str) -> None:
-        """End the worker at once and remove the processor and its checkpoint; nothing happens if it is unknown."""
+        """End the worker at once and remove the processor and its checkpoint; nothing happens if it is
+        unknown.
+        """
         raise NotImplementedError
 
     def stats(self, processor_id: str) -> dict[str, Any] | None:
-        """The member ``stats`` of the stats reply (engine reference, 5.1) as last heard, at most about a second old.
+        """The member ``stats`` of the stats reply (engine reference, 5.1) as last heard, at most about a
+        second old.
 
-        Values are BSON values: ``Int64``, float, datetime, lists, documents; sizes in bytes. None: no worker runs.
+        Values are BSON values: ``Int64``, float, datetime, lists, documents; sizes in bytes. None: no worker
+        runs.
         """
         raise NotImplementedError
 
     def close(self) -> None:
-        """Let all workers take a checkpoint and end. States stay STARTED, so that ``recover`` resumes them."""
+        """Let all workers take a checkpoint and end. States stay STARTED: ``recover`` resumes them."""
         raise NotImplementedError

@@ -1,0 +1,143 @@
+"""A running pipeline: source, program, sink and dead letters, moved batch by batch."""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
+
+import msgspec
+from bson import Int64
+
+from brookmill.clock import Clock
+from brookmill.connections import Batch, DeadLetter, Output, Sink, Source
+from brookmill.runtime.checkpoint import Checkpoint
+from brookmill.runtime.dead_letters import DeadLetters
+
+if TYPE_CHECKING:
+    from brookmill.plan import Program
+
+#: At most so many documents are read at once, waiting at most so many seconds for the first.
+BATCH_LIMIT = 1000
+PATIENCE = 0.05
+
+
+class Counts(msgspec.Struct, kw_only=True):
+    """What was counted since the processor was first started; sizes in bytes."""
+
+    input: int = 0
+    input_size: int = 0
+    output: int = 0
+    output_size: int = 0
+    dlq: int = 0
+    dlq_size: int = 0
+
+
+class Flow:
+    """Not safe for threads. After an exception the flow can only be closed: its last checkpoint counts."""
+
+    def __init__(
+        self,
+        *,
+        source: Source,
+        program: Program,
+        sink: Sink,
+        dead_letters: DeadLetters,
+        clock: Clock,
+        resumed: Checkpoint | None = None,
+    ) -> None:
+        """``resumed``: what to go on with; ``source`` was opened at its position already."""
+        self._source = source
+        self._program = program
+        self._sink = sink
+        self._dead_letters = dead_letters
+        self._clock = clock
+        self._counts = Counts()
+        self._idle_since: int | None = None
+        self._idle_partitions: frozenset[int] = frozenset()
+        self._changed = resumed is None
+        if resumed is not None:
+            program.restore(resumed.state)
+            self._counts = msgspec.convert(resumed.counts, Counts)
+
+    def turn(self) -> None:
+        """Read one batch and write what comes of it, or let the time pass."""
+        batch = self._source.read(BATCH_LIMIT, PATIENCE)
+        now = int(self._clock.now() * 1000)
+        if batch.values or batch.refused:
+            self._idle_since = None
+            self._take(batch)
+        else:
+            if self._idle_since is None:
+                self._idle_since = now
+            if batch.idle != self._idle_partitions:
+                self._take(batch)
+            self._dead_letters.flush()
+        self._idle_partitions = batch.idle
+        self._pass_on(*self._program.tick(now, self._idle_since))
+
+    def checkpoint(self) -> Checkpoint | None:
+        """Bring everything written so far to safety and say where that is; None when nothing has changed."""
+        if not self._changed:
+            return None
+        self._bury(self._sink.flush())
+        self._dead_letters.flush()
+        self._changed = False
+        return Checkpoint(
+            position=self._source.position(),
+            state=self._program.snapshot(),
+            counts=msgspec.structs.asdict(self._counts),
+        )
+
+    def acknowledge(self, checkpoint: Checkpoint) -> None:
+        """The supervisor keeps ``checkpoint``."""
+        self._source.acknowledge(checkpoint.position)
+
+    def stats(self) -> dict[str, Any]:
+        """Its part of the stats reply (engine reference, section 5.1)."""
+        counts = self._counts
+        stats: dict[str, Any] = {
+            "inputMessageCount": Int64(counts.input),
+            "inputMessageSize": float(counts.input_size),
+            "outputMessageCount": Int64(counts.output),
+            "outputMessageSize": float(counts.output_size),
+            "dlqMessageCount": Int64(counts.dlq),
+            "dlqMessageSize": float(counts.dlq_size),
+            "stateSize": Int64(self._program.state_size),
+        }
+        if self._program.watermark is not None:
+            stats["watermark"] = dt.datetime.fromtimestamp(self._program.watermark / 1000, dt.UTC)
+        return stats | {"operatorStats": self._program.operator_stats()} | self._source.lag()
+
+    def close(self) -> None:
+        """Close all parts, whatever happens."""
+        try:
+            self._source.close()
+        finally:
+            try:
+                self._sink.close()
+            finally:
+                self._dead_letters.close()
+
+    def _take(self, batch: Batch) -> None:
+        self._changed = True
+        self._counts.input += len(batch.values)
+        self._counts.input_size += batch.size
+        self._bury(batch.refused)
+        self._pass_on(*self._program.push(batch))
+
+    def _pass_on(self, output: Output, letters: Sequence[DeadLetter]) -> None:
+        if letters:
+            self._bury(letters)
+        if output.values:
+            self._changed = True
+            refused = self._sink.write(output)
+            self._counts.output += len(output.values)
+            self._counts.output_size += output.size
+            self._bury(refused)
+
+    def _bury(self, letters: Sequence[DeadLetter]) -> None:
+        if letters:
+            self._changed = True
+            self._counts.dlq += len(letters)
+            self._counts.dlq_size += self._dead_letters.write(letters)

@@ -1,0 +1,90 @@
+"""What supervisor and worker say to each other over their private socket."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+import msgspec
+
+#: Whose fault a failure is. "user" and "memory": trying again cannot help. "connection": tried again within
+#: the retry budget. "internal": our own bug, tried again for ever.
+FailureClass = Literal["user", "connection", "memory", "internal"]
+
+
+class Message(msgspec.Struct, frozen=True, kw_only=True, tag_field="is"):
+    """Tagged with its own name on the socket."""
+
+
+class Start(Message, frozen=True, tag="start"):
+    """The first message to a worker: everything it will ever know.
+
+    ``connections``: those the pipeline and the dead letters name, as JSON with their secrets in plain text:
+    this message is never logged nor written. ``clusters``: clusterName -> MongoDB URI. ``instance``: the
+    workspace's name if its project has several, for dead letters. ``checkpoint``: where to go on, None from
+    the start. ``sample_rate``: documents a second of a sample source.
+    """
+
+    processor_id: str
+    name: str
+    instance: str | None
+    pipeline: str
+    options: str | None
+    connections: dict[str, bytes]
+    clusters: dict[str, str]
+    checkpoint: bytes | None
+    checkpoint_interval: float
+    sample_rate: float
+
+    def __repr__(self) -> str:
+        return f"Start({self.processor_id})"
+
+
+class Acknowledged(Message, frozen=True, tag="acknowledged"):
+    """Checkpoint ``sequence`` is safe; or, not ``kept``, a newer generation runs and this worker must end."""
+
+    sequence: int
+    kept: bool
+
+
+class Stop(Message, frozen=True, tag="stop"):
+    """Take a checkpoint and end."""
+
+
+class Running(Message, frozen=True, tag="running"):
+    """The plan is made, source and sink are open."""
+
+
+class Heartbeat(Message, frozen=True, tag="heartbeat"):
+    """The worker lives. ``stats``: BSON of its statistics when they are newer than the last ones sent."""
+
+    stats: bytes | None = None
+
+
+class Checkpoint(Message, frozen=True, tag="checkpoint"):
+    """State and source position, flushed up to there; answered by ``Acknowledged``."""
+
+    sequence: int
+    data: bytes
+
+
+class Stopped(Message, frozen=True, tag="stopped"):
+    """The last word of a worker that was told to stop."""
+
+
+class Failed(Message, frozen=True, tag="failed"):
+    """The last word of a worker that cannot go on. ``error`` is shown to users, ``trace`` only to the log."""
+
+    error: str
+    kind: FailureClass
+    code: int | None = None
+    name: str | None = None
+    trace: str | None = None
+
+    @property
+    def final(self) -> bool:
+        """Whether trying again cannot help."""
+        return self.kind in ("user", "memory")
+
+
+ToWorker = Start | Acknowledged | Stop
+ToSupervisor = Running | Heartbeat | Checkpoint | Stopped | Failed
