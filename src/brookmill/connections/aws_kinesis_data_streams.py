@@ -1,0 +1,29 @@
+"""AWSKinesisDataStreams: streams to read from and to write to."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from msgspec import UNSET, UnsetType
+
+from brookmill.connections import CONNECTIONS
+from brookmill.connections.aws import AWSConfig
+from brookmill.connections.networking import IMMUTABLE, Networking, is_private, networking_problems
+from brookmill.domain.connection import Connection
+
+
+@CONNECTIONS("AWSKinesisDataStreams")
+class AWSKinesisDataStreams(Connection, frozen=True, kw_only=True, tag="AWSKinesisDataStreams"):
+    """Acts under the role of ``aws``."""
+
+    immutable = IMMUTABLE
+
+    aws: AWSConfig | UnsetType = UNSET
+    networking: Networking | UnsetType = UNSET
+
+    @property
+    def private(self) -> bool:
+        return is_private(self.networking)
+
+    def problems(self) -> Iterator[str]:
+        yield from networking_problems(self.networking)

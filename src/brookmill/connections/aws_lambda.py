@@ -1,0 +1,34 @@
+"""AWSLambda: a function called by ``$externalFunction``."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from msgspec import UNSET, UnsetType
+
+from brookmill.connections import CONNECTIONS
+from brookmill.connections.aws import AWSConfig
+from brookmill.connections.networking import (
+    IMMUTABLE_PUBLIC_PRIVATE,
+    PublicPrivateNetworking,
+    is_private,
+    networking_problems,
+)
+from brookmill.domain.connection import Connection
+
+
+@CONNECTIONS("AWSLambda")
+class AWSLambda(Connection, frozen=True, kw_only=True, tag="AWSLambda"):
+    """Acts under the role of ``aws``."""
+
+    immutable = IMMUTABLE_PUBLIC_PRIVATE
+
+    aws: AWSConfig | UnsetType = UNSET
+    public_private_networking: PublicPrivateNetworking | UnsetType = UNSET
+
+    @property
+    def private(self) -> bool:
+        return is_private(self.public_private_networking)
+
+    def problems(self) -> Iterator[str]:
+        yield from networking_problems(self.public_private_networking)

@@ -1,0 +1,40 @@
+"""GCPPubSub: topics that ``$emit`` publishes to."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import msgspec
+from msgspec import UNSET, UnsetType
+
+from brookmill.connections import CONNECTIONS
+from brookmill.connections.networking import (
+    IMMUTABLE_PUBLIC_PRIVATE,
+    PublicPrivateNetworking,
+    is_private,
+    networking_problems,
+)
+from brookmill.domain.connection import Connection
+
+
+class GCPConfig(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
+    """Upstream's ``StreamsGCPConnectionConfig``."""
+
+    service_account_id: str | UnsetType = UNSET
+
+
+@CONNECTIONS("GCPPubSub")
+class GCPPubSub(Connection, frozen=True, kw_only=True, tag="GCPPubSub"):
+    """Acts under the service account of ``gcp``."""
+
+    immutable = IMMUTABLE_PUBLIC_PRIVATE
+
+    gcp: GCPConfig | UnsetType = UNSET
+    public_private_networking: PublicPrivateNetworking | UnsetType = UNSET
+
+    @property
+    def private(self) -> bool:
+        return is_private(self.public_private_networking)
+
+    def problems(self) -> Iterator[str]:
+        yield from networking_problems(self.public_private_networking)
