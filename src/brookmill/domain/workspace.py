@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 import msgspec
 
 
@@ -14,12 +16,15 @@ class Organization(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Group(msgspec.Struct, frozen=True, kw_only=True):
-    """A project; Atlas' API calls it a group."""
+    """A project; Atlas' API calls it a group. ``region_usage_restrictions`` None: it was never sent."""
 
     id: str
     org_id: str
     name: str
     created: float
+    tags: Mapping[str, str] = {}
+    region_usage_restrictions: str | None = None
+    with_default_alerts_settings: bool = True
 
 
 class DataProcessRegion(msgspec.Struct, frozen=True, rename="camel", kw_only=True):

@@ -1,24 +1,137 @@
-"""What must survive: one transactional store over SQLAlchemy Core (SQLite by default, PostgreSQL by URL).
+"""What must survive: one transactional store over SQLAlchemy Core, on SQLite by default or PostgreSQL by URL.
 
-Contract (implemented by the modules of this package)::
+::
 
     store = Store.open(settings, clock)      # creates or migrates; raises StoreError with a plain text
     with store.read() as session: ...        # one consistent snapshot
-    with store.write() as session: ...       # serialised against other writers; commits on leaving, rolls back on error
+    with store.write() as session: ...       # alone among writers; leaving commits, an exception rolls back
+    store.touch(principal_id, cidr, address) # notes the use of an access list entry, without writing at once
     store.ready() -> bool ; store.close()
 
-Session (one transaction; every getter answers frozen domain structs, None where there is no such row)::
+``Session`` (``session.py``) has the getters and setters of organizations, projects, workspaces, connections,
+processors, checkpoints and clusters; ``session.access`` (``access.py``) those of keys, accounts, roles,
+access lists and tokens. All values are frozen structs of ``brookmill.domain``; secrets come as ``Secret``.
 
-    organizations() organization(id) add_organization(o)
-    groups(org_id=None) group(id) group_by_name(name) add_group(g) replace_group(g) remove_group(id)
-    workspaces(group_id) workspace(group_id, name) workspace_by_id(id) add_workspace(w) replace_workspace(w) remove_workspace(w)
-    connections(workspace) connection(workspace, name)      # creation order; secrets unsealed into Secret members
-    add_connection(workspace, c) replace_connection(workspace, c) remove_connection(workspace, name)
-    processors(workspace) processor(workspace, name) processor_by_id(id) started_processors()
-    add_processor(p) replace_processor(p) remove_processor(id)
-    checkpoint(processor_id) -> bytes | None
-    save_checkpoint(processor_id, generation, data: bytes) -> bool   # False: a newer generation exists, nothing written
-    remove_checkpoint(processor_id)
-    clusters() cluster(name) put_cluster(name, uri: Secret) remove_cluster(name)
-    api keys, service accounts, their secrets, roles and access lists, access tokens: see store/access.py
+Connection settings, cluster URIs and API keys' Digest hashes are sealed (``seal.py``); a connection is
+sealed as a whole, header values and URLs too: they often carry credentials although Atlas returns them.
+Everything blocks; sessions belong to the thread that opened them.
 """
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from sqlalchemy import Engine
+from sqlalchemy.exc import SQLAlchemyError
+
+from brookmill.clock import Clock
+from brookmill.config import Settings
+from brookmill.store.database import StoreError, connect, make_directory, reading, url_of, writing
+from brookmill.store.migration import bring_up
+from brookmill.store.seal import Keyring, SealError
+from brookmill.store.session import Session
+from brookmill.store.usage import Usage
+from brookmill.store.vault import Vault
+
+__all__ = ["SealError", "Session", "Store", "StoreError"]
+
+
+class Store:
+    """An open database with the keys to its sealed values. Safe to use from many threads."""
+
+    def __init__(self, engine: Engine, keyring: Keyring, clock: Clock) -> None:
+        self.keyring = keyring
+        self._engine = engine
+        self._clock = clock
+        self._usage = Usage(clock)
+        self._writer = threading.Lock()
+        self._writing_thread: int | None = None
+
+    @classmethod
+    def open(cls, settings: Settings, clock: Clock) -> Store:
+        """Open the database that the settings name; create or migrate it first. Raises StoreError."""
+        url = url_of(settings)
+        make_directory(settings)
+        engine = connect(url)
+        try:
+            store = cls(engine, Keyring.load(settings), clock)
+            store._bring_up()
+        except SQLAlchemyError as e:
+            engine.dispose()
+            reason = str(getattr(e, "orig", None) or e).strip().splitlines()[0]
+            raise StoreError(f"the database {url.render_as_string()} cannot be used: {reason}") from e
+        except SealError as e:
+            engine.dispose()
+            raise StoreError(str(e)) from e
+        except BaseException:
+            engine.dispose()
+            raise
+        return store
+
+    def _bring_up(self) -> None:
+        """Schema and sealing key are made by whichever process comes first."""
+        connection = writing(self._engine)
+        with connection, connection.get_transaction() or connection.begin():
+            bring_up(connection)
+            vault = Vault(connection, self.keyring)
+            current = vault.current()
+            if current is None:
+                vault.choose(self.keyring.ids[0])
+            elif current not in self.keyring:
+                raise StoreError(
+                    f"the database is sealed with master key {current}; "
+                    f"the keys given are {', '.join(self.keyring.ids)}"
+                )
+
+    @contextmanager
+    def read(self) -> Iterator[Session]:
+        """A session on one consistent snapshot of everything that was committed before; only for reading."""
+        with reading(self._engine) as connection:
+            yield Session(connection, self.keyring)
+
+    @contextmanager
+    def write(self) -> Iterator[Session]:
+        """A session alone among writers: what it reads stays true until it commits. Must not be nested.
+
+        Leaving commits to disk; an exception undoes everything.
+        """
+        if self._writing_thread == threading.get_ident():
+            raise RuntimeError("a writing session is open in this thread already")
+        with self._writer:  # queue here: SQLite's own queue polls, and PostgreSQL's holds a connection each
+            self._writing_thread = threading.get_ident()
+            try:
+                with writing(self._engine) as connection:
+                    yield Session(connection, self.keyring)
+                    connection.commit()
+            finally:
+                self._writing_thread = None
+
+    def touch(self, principal_id: str, cidr: str, address: str) -> None:
+        """A call came through the access list entry ``cidr`` from ``address``; written once a minute."""
+        if self._usage.add(principal_id, cidr, address):
+            self._write_usage()
+
+    def _write_usage(self) -> None:
+        uses = self._usage.take()
+        if uses:
+            with self.write() as session:
+                for (principal_id, cidr), use in uses.items():
+                    session.access.note_use(principal_id, cidr, use.address, use.at, use.requests)
+
+    def ready(self) -> bool:
+        """Whether the database answers."""
+        try:
+            with self.read() as session:
+                session.organizations()
+        except SQLAlchemyError:
+            return False
+        return True
+
+    def close(self) -> None:
+        """Write what is still to be written and let go of the database. Closing twice is harmless."""
+        try:
+            self._write_usage()
+        finally:
+            self._engine.dispose()

@@ -1,0 +1,41 @@
+"""A connection as bytes to be sealed, and back; nothing here knows a connection type by name."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import msgspec
+
+from brookmill.connections import CONNECTIONS
+from brookmill.domain.connection import Connection
+from brookmill.domain.secret import Secret
+
+
+def _reveal(value: Any) -> str:
+    if isinstance(value, Secret):
+        return value.reveal()
+    raise NotImplementedError(f"a connection cannot keep a {type(value).__name__}")
+
+
+def _hide(type: type, value: Any) -> Any:
+    if type is Secret and isinstance(value, str):
+        return Secret(value)
+    raise NotImplementedError(f"a connection cannot keep a {type.__name__}")
+
+
+_encoder = msgspec.json.Encoder(enc_hook=_reveal)
+
+
+def type_of(connection: Connection) -> str:
+    """The wire name of its type, e.g. ``Kafka``."""
+    return str(connection.__struct_config__.tag)
+
+
+def settings_of(connection: Connection) -> bytes:
+    """All members that are set, secrets in clear: only to be sealed."""
+    return _encoder.encode(connection)
+
+
+def connection_of(type: str, settings: bytes) -> Connection:
+    """The connection that ``settings_of`` wrote. Taking a member away needs a migration."""
+    return msgspec.json.decode(settings, type=CONNECTIONS[type], dec_hook=_hide)

@@ -1,0 +1,29 @@
+"""Rows and structs: a column has the name of the field it keeps, nested values are JSON."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, TypeVar
+
+import msgspec
+from sqlalchemy import RowMapping
+
+S = TypeVar("S", bound=msgspec.Struct)
+
+
+def row_of(struct: msgspec.Struct) -> dict[str, Any]:
+    """The columns of ``struct``, by field name."""
+    return {f.name: msgspec.to_builtins(getattr(struct, f.name)) for f in msgspec.structs.fields(struct)}
+
+
+def struct_of(type: type[S], row: RowMapping | Mapping[str, Any]) -> S:
+    """The ``type`` that a row keeps; columns that are no fields of it are left out."""
+    return msgspec.convert({f.encode_name: row[f.name] for f in msgspec.structs.fields(type)}, type)
+
+
+def storable(text: str) -> bool:
+    """Whether a database can hold ``text`` at all: PostgreSQL takes no NUL, neither takes a lone surrogate.
+
+    A look-up by such a text finds nothing, whatever the database would say to it.
+    """
+    return "\0" not in text and not any("\ud800" <= c <= "\udfff" for c in text)
