@@ -1,4 +1,4 @@
-"""A connection as it is written, kept, merged and checked; the part of a type is in ``brookmill.connections``."""
+"""A connection as it is written, kept, merged and checked; the types are in ``brookmill.connections``."""
 
 from __future__ import annotations
 
@@ -93,8 +93,8 @@ def settled(connection: Connection, now: float) -> Connection:
 def merged(kept: Any, sent: Any) -> Any:
     """``kept`` with the members of ``sent`` over it; UNSET members keep, structs merge, all else replaces.
 
-    A struct with ``variants`` loses, when the choice changes, what the new one does not know and the secrets of
-    every choice: the new one's must be sent.
+    A struct with ``variants`` loses, when the choice changes, what the new one does not know and the secrets
+    of every choice: the new one's must be sent.
     """
     if not isinstance(kept, msgspec.Struct) or type(sent) is not type(kept):
         return sent

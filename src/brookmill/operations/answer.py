@@ -1,0 +1,35 @@
+"""What a caller gets to see of a struct: never a secret, nothing that was never sent."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import msgspec
+from msgspec import UNSET
+
+from brookmill.domain.secret import Secret
+
+
+def answer(value: Any, *, omit: frozenset[str] = frozenset()) -> Any:
+    """``value`` as JSON types: structs become dicts with their wire names in alphabetical order.
+
+    Left out are members that are a Secret or UNSET and top-level wire names in ``omit``. ``Raw`` stays.
+    """
+    if isinstance(value, msgspec.Struct):
+        members = {
+            field.encode_name: answer(member)
+            for field in msgspec.structs.fields(value)
+            if not isinstance(member := getattr(value, field.name), Secret)
+            and member is not UNSET
+            and field.encode_name not in omit
+        }
+        config = value.__struct_config__
+        if config.tag_field is not None:
+            members[config.tag_field] = config.tag
+        return dict(sorted(members.items()))
+    if isinstance(value, Mapping):
+        return {name: answer(item) for name, item in value.items() if not isinstance(item, Secret)}
+    if isinstance(value, list | tuple):
+        return [answer(item) for item in value if not isinstance(item, Secret)]
+    return value
