@@ -1,0 +1,5 @@
+"""``python -m brookmill``."""
+
+from brookmill.cli import main
+
+main()

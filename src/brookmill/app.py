@@ -1,0 +1,144 @@
+"""Brookmill put together: settings, store, supervisor and doors, from start to clean stop."""
+
+from __future__ import annotations
+
+import contextlib
+import fcntl
+import os
+import signal
+import socket
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import msgspec
+
+from brookmill import config
+from brookmill.errors import BrookmillError
+
+if TYPE_CHECKING:
+    import uvicorn
+
+    from brookmill.config import Settings
+
+
+class StartError(BrookmillError):
+    """The server cannot start here: its data directory or its address is taken."""
+
+
+class Running(msgspec.Struct, frozen=True, kw_only=True):
+    """What ``server.json`` in the data directory tells: ``http`` is the base URL, ``wire`` a MongoDB URI."""
+
+    pid: int
+    http: str
+    wire: str | None
+
+
+def running(data: Path) -> Running | None:
+    """The server that runs on this data directory; None when there is none, also after a crash."""
+    try:
+        server = msgspec.json.decode((data / "server.json").read_bytes(), type=Running)
+        os.kill(server.pid, 0)
+    except (OSError, msgspec.MsgspecError):
+        return None
+    return server
+
+
+def serve(settings: Settings, announce: Callable[[Running], None]) -> None:
+    """Serve until SIGTERM or SIGINT, then stop cleanly: requests end, workers take a checkpoint.
+
+    ``announce`` is told where, as soon as clients may connect. Raises StartError, StoreError, ConfigError.
+    """
+    import uvicorn
+
+    from brookmill import http
+    from brookmill.clock import SystemClock
+    from brookmill.runtime import Supervisor
+    from brookmill.store import Store
+
+    clock, data = SystemClock(), Path(settings.data_dir)
+    with contextlib.ExitStack() as stack:
+        stack.enter_context(_alone_in(data))
+        store = stack.enter_context(contextlib.closing(Store.open(settings, clock)))
+        listener = stack.enter_context(_listening(settings))
+        supervisor = stack.enter_context(contextlib.closing(Supervisor(store, clock, settings)))
+        application = http.application(store, supervisor, clock, settings)
+        server = uvicorn.Server(_uvicorn(application, settings))
+        _stop_on_signals(server)
+        supervisor.recover()
+        announce(stack.enter_context(_told(data, _base_url(settings, listener))))
+        server.run(sockets=[listener])
+
+
+@contextlib.contextmanager
+def _alone_in(data: Path) -> Iterator[None]:
+    """Hold the data directory, which is made when missing. A crash lets go of it. Raises StartError."""
+    try:
+        data.mkdir(parents=True, exist_ok=True, mode=0o700)
+        lock = os.open(data / "server.lock", os.O_RDWR | os.O_CREAT, 0o600)
+    except OSError as e:
+        raise StartError(f"the data directory {data} cannot be used: {e.strerror}") from None
+    try:
+        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        yield
+    except BlockingIOError:
+        other = running(data)
+        who = f"the server with pid {other.pid} at {other.http}" if other else "another server"
+        raise StartError(f"the data directory {data} is in use by {who}") from None
+    finally:
+        os.close(lock)
+
+
+def _listening(settings: Settings) -> socket.socket:
+    host, port = config.address(settings.http)
+    try:
+        family, _, _, _, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0]
+        return socket.create_server(address[:2], family=family, backlog=2048)
+    except OSError as e:
+        raise StartError(f"cannot listen on {settings.http}: {os.strerror(e.errno or 0)}") from None
+
+
+def _base_url(settings: Settings, listener: socket.socket) -> str:
+    """Where clients on this machine reach the server; an address that means "all" is told as loopback."""
+    host, port = listener.getsockname()[:2]
+    host = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(host, host)  # noqa: S104
+    scheme = "http" if settings.tls == "off" else "https"
+    return f"{scheme}://{f'[{host}]' if ':' in host else host}:{port}"
+
+
+def _uvicorn(application: object, settings: Settings) -> uvicorn.Config:
+    import uvicorn
+
+    return uvicorn.Config(
+        application,  # type: ignore[arg-type]
+        log_config=None,
+        access_log=False,
+        server_header=False,
+        proxy_headers=False,
+        timeout_keep_alive=75,
+        timeout_graceful_shutdown=10,
+        ws="none",
+    )
+
+
+def _stop_on_signals(server: uvicorn.Server) -> None:
+    """Uvicorn takes signals only while it serves and raises them again afterwards: stop either way, once."""
+
+    def stop(*_: object) -> None:
+        server.should_exit = True
+
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, stop)
+
+
+@contextlib.contextmanager
+def _told(data: Path, http: str) -> Iterator[Running]:
+    """``server.json``, whole or not at all, for as long as the server runs."""
+    path, server = data / "server.json", Running(pid=os.getpid(), http=http, wire=None)
+    fresh = path.with_suffix(".new")
+    fresh.write_bytes(msgspec.json.encode(server))
+    fresh.replace(path)
+    try:
+        yield server
+    finally:
+        path.unlink(missing_ok=True)

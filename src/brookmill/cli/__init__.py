@@ -1,0 +1,71 @@
+"""The command line; a command's module is imported when the command is used."""
+
+from __future__ import annotations
+
+import sys
+
+from cyclopts import App, CycloptsError
+
+from brookmill.errors import BrookmillError
+
+
+class Refused(BrookmillError):
+    """A command is understood but cannot be done; the text says why."""
+
+
+DONE, REFUSED, USAGE, UNAVAILABLE = range(4)
+
+app = App(
+    name="brookmill",
+    help="Atlas Stream Processing on your own machine.",
+    help_epilogue=(
+        "Settings: flag, then BROOKMILL_*, then brookmill.toml, then default. "
+        "Exit status: 0 done, 1 refused, 2 wrong usage or settings, 3 nothing there to work with."
+    ),
+    version_flags=["--version"],
+    error_formatter=lambda error: f"brookmill: {error}",
+)
+app.command("brookmill.cli.server:serve", name="serve", help="Run the server.")
+app.command("brookmill.cli.server:env", name="env", help="Print the variables that Atlas clients read.")
+app.command("brookmill.cli.access:app", name="access", help="API keys and service accounts.")
+app.command("brookmill.cli.clusters:app", name="clusters", help="The MongoDB clusters behind cluster names.")
+app.command("brookmill.cli.keys:app", name="keys", help="The key that seals secrets in the store.")
+
+
+@app.command
+def version() -> None:
+    """Print the version."""
+    from brookmill import __version__
+
+    print(__version__)
+
+
+def main() -> None:
+    """Run the command line of this process, and end it with one of the four statuses."""
+    sys.exit(run(sys.argv[1:]))
+
+
+def run(arguments: list[str]) -> int:
+    """One command; errors on purpose become one line on standard error, only bugs show a trace."""
+    try:
+        app(arguments, exit_on_error=False, result_action="return_none")
+    except CycloptsError:
+        return USAGE  # cyclopts has printed it
+    except KeyboardInterrupt:
+        return 130
+    except BrokenPipeError:
+        return DONE  # whoever read us has seen enough
+    except BrookmillError as e:
+        print(f"brookmill: {e}", file=sys.stderr)
+        return _status(e)
+    return DONE
+
+
+def _status(error: BrookmillError) -> int:
+    from brookmill.app import StartError
+    from brookmill.config import ConfigError
+    from brookmill.store import StoreError
+
+    if isinstance(error, ConfigError):
+        return USAGE
+    return UNAVAILABLE if isinstance(error, StartError | StoreError) else REFUSED

@@ -1,0 +1,5 @@
+"""``brookmill access``."""
+
+from cyclopts import App
+
+app = App(name="access", help="API keys and service accounts.")

@@ -1,0 +1,33 @@
+"""How commands answer: a table for people, JSON for programs; bold on a terminal, unless NO_COLOR is set."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Mapping, Sequence
+from typing import Literal
+
+import msgspec
+
+
+def rows(rows: Sequence[Mapping[str, object]], output: Literal["table", "json"]) -> None:
+    """Rows of one shape: JSON shows the values as they are, the table joins lists by commas."""
+    if output == "json":
+        print(msgspec.json.format(msgspec.json.encode(rows), indent=2).decode())
+    elif rows:
+        lines = [list(rows[0]), *([_cell(value) for value in row.values()] for row in rows)]
+        widths = [max(map(len, column)) for column in zip(*lines, strict=True)]
+        for number, line in enumerate(lines):
+            text = "  ".join(cell.ljust(width) for cell, width in zip(line, widths, strict=True)).rstrip()
+            print(bold(text) if number == 0 else text)
+
+
+def bold(text: str) -> str:
+    colours = sys.stdout.isatty() and not os.environ.get("NO_COLOR")
+    return f"\033[1m{text}\033[0m" if colours else text
+
+
+def _cell(value: object) -> str:
+    if isinstance(value, list | tuple):
+        return ",".join(map(_cell, value)) or "-"
+    return "-" if value is None else str(value)
