@@ -22,7 +22,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 
 from sqlalchemy import Connection as Transaction
-from sqlalchemy import RowMapping, Table, delete, insert, or_, select, update
+from sqlalchemy import RowMapping, Table, delete, insert, select, update
 
 from brookmill.domain.access import AccessEntry, ApiKey, ClientSecret, ServiceAccount
 from brookmill.domain.principal import Principal, Role
@@ -30,7 +30,7 @@ from brookmill.domain.secret import Secret
 from brookmill.store import schema
 from brookmill.store.credentials import hashed, new_token
 from brookmill.store.rows import row_of, storable, struct_of
-from brookmill.store.vault import Vault, api_key_place
+from brookmill.store.vault import API_KEYS, Vault
 
 Roles = tuple[frozenset[Role], Mapping[str, frozenset[Role]]]
 
@@ -55,9 +55,8 @@ class Access:
 
     def add_api_key(self, key: ApiKey, ha1: Secret) -> None:
         """``ha1``: see ``credentials.ha1``; the private key itself is never kept."""
-        row = _without_roles(key) | self._vault.seal(
-            ha1.reveal().encode(), api_key_place(key.org_id, key.id, key.public_key)
-        )
+        row = _without_roles(key)
+        row |= self._vault.seal(API_KEYS, row, ha1.reveal().encode())
         self._transaction.execute(insert(schema.api_keys).values(row))
         self._grant(key.id, key.org_roles, key.group_roles)
 
@@ -74,9 +73,8 @@ class Access:
         row = self._row(schema.api_keys, "public_key", public_key)
         if row is None:
             return None
-        place = api_key_place(row["org_id"], row["id"], row["public_key"])
-        ha1 = self._vault.open(row["key_id"], row["sealed"], place)
-        return self._principal("API_KEY", row, row["public_key"]), Secret(ha1.decode())
+        ha1 = Secret(self._vault.open(API_KEYS, row).decode())
+        return self._principal("API_KEY", row, row["public_key"]), ha1
 
     # --- service accounts and their secrets
 
@@ -231,7 +229,7 @@ class Access:
 
     def _roles(self, id: str) -> Roles:
         t = schema.roles
-        rows = self._transaction.execute(select(t.c.group_id, t.c.role).where(or_(t.c.principal_id == id)))
+        rows = self._transaction.execute(select(t.c.group_id, t.c.role).where(t.c.principal_id == id))
         org: set[Role] = set()
         groups: dict[str, set[Role]] = {}
         for group_id, role in rows:

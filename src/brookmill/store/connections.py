@@ -26,11 +26,6 @@ def _hide(type: type, value: Any) -> Any:
 _encoder = msgspec.json.Encoder(enc_hook=_reveal)
 
 
-def type_of(connection: Connection) -> str:
-    """The wire name of its type, e.g. ``Kafka``."""
-    return str(connection.__struct_config__.tag)
-
-
 def settings_of(connection: Connection) -> bytes:
     """All members that are set, secrets in clear: only to be sealed."""
     return _encoder.encode(connection)

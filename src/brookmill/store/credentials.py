@@ -15,11 +15,6 @@ REALM = "MMS Public API"
 _LETTERS = string.ascii_lowercase
 
 
-def new_id() -> str:
-    """24 hex characters that nobody can guess."""
-    return secrets.token_hex(12)
-
-
 def new_public_key() -> str:
     """The user name of an API key: eight lower-case letters."""
     return "".join(secrets.choice(_LETTERS) for _ in range(8))
@@ -32,7 +27,7 @@ def new_private_key() -> Secret:
 
 def new_client_id() -> str:
     """The id of a service account."""
-    return f"mdb_sa_id_{new_id()}"
+    return f"mdb_sa_id_{secrets.token_hex(12)}"
 
 
 def new_client_secret() -> Secret:

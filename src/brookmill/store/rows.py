@@ -10,13 +10,16 @@ from sqlalchemy import RowMapping
 
 S = TypeVar("S", bound=msgspec.Struct)
 
+#: Columns by name: read from a table, or on the way into one.
+Row = RowMapping | Mapping[str, Any]
+
 
 def row_of(struct: msgspec.Struct) -> dict[str, Any]:
     """The columns of ``struct``, by field name."""
     return {f.name: msgspec.to_builtins(getattr(struct, f.name)) for f in msgspec.structs.fields(struct)}
 
 
-def struct_of(type: type[S], row: RowMapping | Mapping[str, Any]) -> S:
+def struct_of(type: type[S], row: Row) -> S:
     """The ``type`` that a row keeps; columns that are no fields of it are left out."""
     return msgspec.convert({f.encode_name: row[f.name] for f in msgspec.structs.fields(type)}, type)
 

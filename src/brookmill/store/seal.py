@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import binascii
+import contextlib
 import hashlib
 import os
 import secrets
@@ -54,7 +55,7 @@ class Keyring:
             return cls(_read(path), path)
         path = Path(settings.data_dir) / KEY_FILE
         if not path.exists():
-            write_keys(path, [secrets.token_bytes(32)])
+            write_keys(path, [secrets.token_bytes(32)], replace=False)
         return cls(_read(path), path, own=True)
 
     @property
@@ -67,9 +68,9 @@ class Keyring:
         return list(self._texts.values())
 
     def reload(self) -> None:
-        """Read the file again, if there is one."""
+        """Read the file again, if there is one. Keys gone from it still open what was read before."""
         if self.path is not None:
-            self._take(_read(self.path))
+            self._take([*_read(self.path), *self.keys()])
 
     def __contains__(self, id: str) -> bool:
         if id not in self._ciphers:
@@ -121,15 +122,23 @@ def _read(path: Path) -> list[bytes]:
         raise SealError(f"the key file {path} cannot be read: {e}") from e
 
 
-def write_keys(path: Path, keys: Sequence[bytes]) -> None:
-    """Replace the key file in one step, so that a crash leaves the old or the new one whole; mode 0600."""
+def write_keys(path: Path, keys: Sequence[bytes], *, replace: bool = True) -> None:
+    """Write the key file in one step, so that a crash leaves the old or the new one whole; mode 0600.
+
+    ``replace`` False: leave a file alone that another process made first.
+    """
     draft = path.with_name(f"{path.name}.{os.getpid()}.new")
     text = "".join(base64.b64encode(key).decode() + "\n" for key in keys)
     with os.fdopen(os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "w") as file:
         file.write(text)
         file.flush()
         os.fsync(file.fileno())
-    draft.replace(path)
+    if replace:
+        draft.replace(path)
+    else:
+        with contextlib.suppress(FileExistsError):
+            path.hardlink_to(draft)
+        draft.unlink()
     directory = os.open(path.parent, os.O_RDONLY)
     try:
         os.fsync(directory)

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import TypeVar
+from typing import Any, TypeVar
 
 import msgspec
+from msgspec import UNSET
 from sqlalchemy import ColumnElement, RowMapping, Select, Table, delete, insert, select, update
 from sqlalchemy import Connection as Transaction
 
@@ -16,10 +16,10 @@ from brookmill.domain.secret import Secret
 from brookmill.domain.workspace import Group, Organization, Workspace
 from brookmill.store import schema
 from brookmill.store.access import Access
-from brookmill.store.connections import connection_of, settings_of, type_of
+from brookmill.store.connections import connection_of, settings_of
 from brookmill.store.rows import row_of, storable, struct_of
 from brookmill.store.seal import Keyring
-from brookmill.store.vault import Vault, cluster_place, connection_place
+from brookmill.store.vault import CLUSTERS, CONNECTIONS, Vault
 
 S = TypeVar("S", bound=msgspec.Struct)
 
@@ -28,27 +28,28 @@ class Session:
     """One transaction of a ``Store``. Lists come in the order of creation; None means no such row.
 
     ``add_…`` of a name or id that is taken and ``replace_…`` of what is not there are our bugs and raise: an
-    operation looks first, in the same transaction. ``access`` holds keys, accounts, roles and tokens.
+    operation looks first, in the same transaction. ``access`` holds keys, accounts, roles and tokens;
+    ``transaction`` and ``vault`` are for the store's own modules.
     """
 
     def __init__(self, transaction: Transaction, keyring: Keyring) -> None:
-        self._transaction = transaction
-        self._vault = Vault(transaction, keyring)
-        self.access = Access(transaction, self._vault)
+        self.transaction = transaction
+        self.vault = Vault(transaction, keyring)
+        self.access = Access(transaction, self.vault)
 
     def _one(self, type: type[S], table: Table, *where: ColumnElement[bool]) -> S | None:
-        row = self._transaction.execute(select(table).where(*where)).mappings().first()
+        row = self.transaction.execute(select(table).where(*where)).mappings().first()
         return None if row is None else struct_of(type, row)
 
     def _all(self, type: type[S], table: Table, *where: ColumnElement[bool]) -> list[S]:
-        rows = self._transaction.execute(select(table).where(*where).order_by(table.c.serial))
+        rows = self.transaction.execute(select(table).where(*where).order_by(table.c.serial))
         return [struct_of(type, row) for row in rows.mappings()]
 
     def _add(self, table: Table, struct: msgspec.Struct) -> None:
-        self._transaction.execute(insert(table).values(row_of(struct)))
+        self.transaction.execute(insert(table).values(row_of(struct)))
 
     def _replace(self, table: Table, struct: msgspec.Struct, id: str) -> None:
-        done = self._transaction.execute(update(table).where(table.c.id == id).values(row_of(struct)))
+        done = self.transaction.execute(update(table).where(table.c.id == id).values(row_of(struct)))
         _expect_one(done.rowcount, table, id)
 
     # --- organizations and projects
@@ -83,7 +84,7 @@ class Session:
 
     def remove_group(self, id: str) -> None:
         """The project and all that is in it, roles held in it too."""
-        self._transaction.execute(delete(schema.groups).where(schema.groups.c.id == id))
+        self.transaction.execute(delete(schema.groups).where(schema.groups.c.id == id))
 
     # --- workspaces
 
@@ -105,48 +106,48 @@ class Session:
 
     def remove_workspace(self, workspace: Workspace) -> None:
         """The workspace with its connections, processors and checkpoints."""
-        self._transaction.execute(delete(schema.workspaces).where(schema.workspaces.c.id == workspace.id))
+        self.transaction.execute(delete(schema.workspaces).where(schema.workspaces.c.id == workspace.id))
 
     # --- connections
 
     def connections(self, workspace: Workspace) -> list[Connection]:
         """All of a workspace. Raises SealError when a row was tampered with."""
         t = schema.connections
-        rows = self._transaction.execute(_in(t, workspace.id).order_by(t.c.serial)).mappings()
+        rows = self.transaction.execute(_in(t, workspace.id).order_by(t.c.serial)).mappings()
         return [self._opened(workspace, row) for row in rows]
 
     def connection(self, workspace: Workspace, name: str) -> Connection | None:
         """Raises SealError when the row was tampered with."""
         t = schema.connections
-        row = self._transaction.execute(_in(t, workspace.id).where(_is(t, "name", name))).mappings().first()
+        row = self.transaction.execute(_in(t, workspace.id).where(_is(t, "name", name))).mappings().first()
         return None if row is None else self._opened(workspace, row)
 
     def add_connection(self, workspace: Workspace, connection: Connection) -> None:
         """``id`` and ``name`` must be set."""
-        self._transaction.execute(insert(schema.connections).values(self._sealed(workspace, connection)))
+        self.transaction.execute(insert(schema.connections).values(self._sealed(workspace, connection)))
 
     def replace_connection(self, workspace: Workspace, connection: Connection) -> None:
         """The connection with the same ``id``, whole; its place in the order stays."""
         t = schema.connections
         where = (t.c.workspace_id == workspace.id, t.c.id == connection.id)
-        done = self._transaction.execute(update(t).where(*where).values(self._sealed(workspace, connection)))
+        done = self.transaction.execute(update(t).where(*where).values(self._sealed(workspace, connection)))
         _expect_one(done.rowcount, t, str(connection.id))
 
     def remove_connection(self, workspace: Workspace, name: str) -> None:
         t = schema.connections
-        self._transaction.execute(delete(t).where(t.c.workspace_id == workspace.id, t.c.name == name))
+        self.transaction.execute(delete(t).where(t.c.workspace_id == workspace.id, t.c.name == name))
 
     def _sealed(self, workspace: Workspace, connection: Connection) -> dict[str, object]:
-        id, name, type = connection.id, connection.name, type_of(connection)
-        if not isinstance(id, str) or not isinstance(name, str):
+        if connection.id is UNSET or connection.name is UNSET:
             raise TypeError("a connection is kept under an id and a name")
-        place = connection_place(workspace.group_id, workspace.id, id, name, type)
-        row = {"id": id, "workspace_id": workspace.id, "name": name, "type": type}
-        return row | self._vault.seal(settings_of(connection), place)
+        row = {name: getattr(connection, name) for name in ("id", "name", "type")}
+        row["workspace_id"] = workspace.id
+        bound = row | {"group_id": workspace.group_id}
+        return row | self.vault.seal(CONNECTIONS, bound, settings_of(connection))
 
     def _opened(self, workspace: Workspace, row: RowMapping) -> Connection:
-        place = connection_place(workspace.group_id, workspace.id, row["id"], row["name"], row["type"])
-        return connection_of(row["type"], self._vault.open(row["key_id"], row["sealed"], place))
+        bound = {**row, "group_id": workspace.group_id}
+        return connection_of(row["type"], self.vault.open(CONNECTIONS, bound))
 
     # --- processors and their checkpoints
 
@@ -173,62 +174,59 @@ class Session:
 
     def remove_processor(self, id: str) -> None:
         """The processor and its checkpoint."""
-        self._transaction.execute(delete(schema.processors).where(schema.processors.c.id == id))
+        self.transaction.execute(delete(schema.processors).where(schema.processors.c.id == id))
 
     def checkpoint(self, processor_id: str) -> bytes | None:
         t = schema.checkpoints
-        return self._transaction.execute(select(t.c.data).where(t.c.processor_id == processor_id)).scalar()
+        return self.transaction.execute(select(t.c.data).where(t.c.processor_id == processor_id)).scalar()
 
     def save_checkpoint(self, processor_id: str, generation: int, data: bytes) -> bool:
         """Keep ``data`` in place of what was there. False: the processor is gone or of a newer generation."""
         t, p = schema.checkpoints, schema.processors
-        newest = self._transaction.execute(select(p.c.generation).where(p.c.id == processor_id)).scalar()
+        newest = self.transaction.execute(select(p.c.generation).where(p.c.id == processor_id)).scalar()
         if newest is None or newest > generation:
             return False
         row = {"generation": generation, "data": data}
-        if not self._transaction.execute(
+        if not self.transaction.execute(
             update(t).where(t.c.processor_id == processor_id).values(row)
         ).rowcount:
-            self._transaction.execute(insert(t).values(processor_id=processor_id, **row))
+            self.transaction.execute(insert(t).values(processor_id=processor_id, **row))
         return True
 
     def remove_checkpoint(self, processor_id: str) -> None:
         t = schema.checkpoints
-        self._transaction.execute(delete(t).where(t.c.processor_id == processor_id))
+        self.transaction.execute(delete(t).where(t.c.processor_id == processor_id))
 
     # --- clusters
 
     def clusters(self) -> list[Cluster]:
         t = schema.clusters
-        return [
-            self._cluster(r) for r in self._transaction.execute(select(t).order_by(t.c.serial)).mappings()
-        ]
+        return [self._cluster(r) for r in self.transaction.execute(select(t).order_by(t.c.serial)).mappings()]
 
     def cluster(self, name: str) -> Cluster | None:
         t = schema.clusters
-        row = self._transaction.execute(select(t).where(_is(t, "name", name))).mappings().first()
+        row = self.transaction.execute(select(t).where(_is(t, "name", name))).mappings().first()
         return None if row is None else self._cluster(row)
 
     def put_cluster(self, cluster: Cluster) -> None:
         """Add the cluster, or give the one of that name another URI; its id and date stay."""
         kept = self.cluster(cluster.name)
-        id = kept.id if kept else cluster.id
-        row = self._vault.seal(cluster.uri.reveal().encode(), cluster_place(id, cluster.name))
+        row: dict[str, Any] = {"id": kept.id if kept else cluster.id, "name": cluster.name}
+        row |= self.vault.seal(CLUSTERS, row, cluster.uri.reveal().encode())
         t = schema.clusters
         if kept:
-            self._transaction.execute(update(t).where(t.c.id == id).values(row))
+            self.transaction.execute(update(t).where(t.c.id == kept.id).values(row))
         else:
-            row |= {"id": id, "name": cluster.name, "created": cluster.created}
-            self._transaction.execute(insert(t).values(row))
+            self.transaction.execute(insert(t).values(created=cluster.created, **row))
 
     def remove_cluster(self, name: str) -> bool:
         """Whether there was one."""
         t = schema.clusters
-        return self._transaction.execute(delete(t).where(t.c.name == name)).rowcount == 1
+        return self.transaction.execute(delete(t).where(t.c.name == name)).rowcount == 1
 
     def _cluster(self, row: RowMapping) -> Cluster:
-        uri = self._vault.open(row["key_id"], row["sealed"], cluster_place(row["id"], row["name"]))
-        return Cluster(id=row["id"], name=row["name"], uri=Secret(uri.decode()), created=row["created"])
+        uri = Secret(self.vault.open(CLUSTERS, row).decode())
+        return Cluster(id=row["id"], name=row["name"], uri=uri, created=row["created"])
 
 
 def _is(table: Table, column: str, value: str) -> ColumnElement[bool]:
@@ -243,6 +241,3 @@ def _in(table: Table, workspace_id: str) -> Select[tuple[object, ...]]:
 def _expect_one(count: int, table: Table, id: str) -> None:
     if count != 1:
         raise LookupError(f"{table.name} holds no {id} to replace")
-
-
-__all__: Sequence[str] = ("Session",)

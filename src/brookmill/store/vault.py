@@ -1,14 +1,45 @@
-"""Sealed values of one transaction: which key seals, and where each value belongs."""
+"""Sealed values of one transaction: which key seals, and which row each value belongs to."""
 
 from __future__ import annotations
 
-from sqlalchemy import Connection as Transaction
-from sqlalchemy import insert, select, update
+from dataclasses import dataclass
+from typing import Any
 
-from brookmill.store.schema import sealing
+from sqlalchemy import Connection as Transaction
+from sqlalchemy import Select, Table, insert, select, update
+
+from brookmill.store import schema
+from brookmill.store.rows import Row
 from brookmill.store.seal import Keyring
 
-Place = tuple[str, ...]
+
+@dataclass(frozen=True)
+class Shelf:
+    """A table of sealed values: ``content`` says what they are, ``bound`` which columns they are bound to.
+
+    ``rows`` reads the table together with those of the bound columns that stand in another one.
+    """
+
+    table: Table
+    content: str
+    bound: tuple[str, ...]
+    rows: Select[Any]
+
+    def place(self, row: Row) -> tuple[str, ...]:
+        """What the value of ``row`` is bound to; a value under another row does not open."""
+        return (self.table.name, self.content, *(str(row[column]) for column in self.bound))
+
+
+CONNECTIONS = Shelf(
+    schema.connections,
+    "settings",
+    ("group_id", "workspace_id", "id", "name", "type"),
+    select(schema.connections, schema.workspaces.c.group_id).join(schema.workspaces),
+)
+CLUSTERS = Shelf(schema.clusters, "uri", ("id", "name"), select(schema.clusters))
+API_KEYS = Shelf(schema.api_keys, "ha1", ("org_id", "id", "public_key"), select(schema.api_keys))
+
+SHELVES = (CONNECTIONS, CLUSTERS, API_KEYS)
 
 
 class Vault:
@@ -25,35 +56,20 @@ class Vault:
     def current(self) -> str | None:
         """The id of the key that seals; None in a database that has none yet."""
         if self._current is None:
-            self._current = self._transaction.execute(select(sealing.c.key_id)).scalar()
+            self._current = self._transaction.execute(select(schema.sealing.c.key_id)).scalar()
         return self._current
 
     def choose(self, id: str) -> None:
         """Seal with this key from now on, in every process."""
-        change = insert(sealing).values(one=1) if self.current() is None else update(sealing)
+        change = insert(schema.sealing).values(one=1) if self.current() is None else update(schema.sealing)
         self._transaction.execute(change.values(key_id=id))
         self._current = id
 
-    def seal(self, text: bytes, place: Place) -> dict[str, object]:
-        """The columns ``key_id`` and ``sealed`` of ``text`` at ``place``."""
+    def seal(self, shelf: Shelf, row: Row, text: bytes) -> dict[str, Any]:
+        """The columns ``key_id`` and ``sealed`` for ``row``. Raises SealError when the key is missing."""
         id = self.current() or self._keyring.ids[0]
-        return {"key_id": id, "sealed": self._keyring.seal(id, text, place)}
+        return {"key_id": id, "sealed": self._keyring.seal(id, text, shelf.place(row))}
 
-    def open(self, key_id: str, sealed: bytes, place: Place) -> bytes:
-        """The text that was sealed at ``place``. Raises SealError."""
-        return self._keyring.open(key_id, sealed, place)
-
-
-def connection_place(group_id: str, workspace_id: str, id: str, name: str, type: str) -> Place:
-    """Where a connection's settings belong."""
-    return ("connections", "settings", group_id, workspace_id, id, name, type)
-
-
-def cluster_place(id: str, name: str) -> Place:
-    """Where a cluster's URI belongs."""
-    return ("clusters", "uri", id, name)
-
-
-def api_key_place(org_id: str, id: str, public_key: str) -> Place:
-    """Where an API key's Digest hash belongs."""
-    return ("api_keys", "ha1", org_id, id, public_key)
+    def open(self, shelf: Shelf, row: Row) -> bytes:
+        """The text sealed in ``row``. Raises SealError when it was changed or belongs to another row."""
+        return self._keyring.open(row["key_id"], row["sealed"], shelf.place(row))
