@@ -36,7 +36,8 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     JSON means newest. ``missing_role_status``: 401 or 403 when a role is missing. ``update_in_use``: what a
     PATCH of a connection does while a running processor uses it. ``rate_limit``: calls a minute and project,
     0 for none. ``max_body``: bytes. ``checkpoint_interval`` and ``heartbeat_timeout`` in seconds.
-    ``retry_budget``: seconds of restarts with growing pauses before a processor is FAILED.
+    ``retry_budget``: seconds of restarts with growing pauses before a processor is FAILED. ``sample_rate``:
+    documents a second of a sample source.
     """
 
     data_dir: str = "data"
@@ -57,6 +58,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     checkpoint_interval: Positive = 60.0
     heartbeat_timeout: Positive = 30.0
     retry_budget: Annotated[float, msgspec.Meta(ge=0)] = 300.0
+    sample_rate: Positive = 10.0
     log_format: Literal["auto", "console", "json"] = "auto"
     log_level: Literal["debug", "info", "warning", "error"] = "info"
 
