@@ -1,1 +1,216 @@
-"""Pipeline stages: one file per stage."""
+"""Stages: one file per stage of a pipeline, and the contract by which the planner uses them.
+
+A stage is a frozen class registered under its name(s)::
+
+    @STAGES("$match")
+    class Match(RowStage): ...
+
+Its spec is parsed once, by ``parse(spec, place)``: it checks everything that can be wrong without a
+document and raises
+``place.wrong("…")``. ``place`` parses the parts: ``place.expression(spec)``, ``place.at("member")``,
+``place.options(…)``.
+
+What a stage then is, follows from the kind it derives from:
+
+* ``SourceStage``  first of the main pipeline; tells connection, options and event time.
+* ``RowStage``     turns one document into none, one or more, without memory. Says the same twice: ``apply``
+  is the plain truth,
+  ``emit`` writes code for the fused segment (default: a call of ``apply``; override where speed counts).
+* ``BlockingStage`` needs all documents of a window: ``collector()`` gives a fresh memory, ``emit`` adds the
+  current document.
+* ``WindowStage``  cuts the stream into windows and holds the inner pipeline.
+* ``SinkStage``    last of the main pipeline; tells connection, options, encoding and per-document columns.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from typing import TYPE_CHECKING, Any, ClassVar, Literal, NamedTuple, Protocol, Self, TypeVar
+
+import msgspec
+
+from brookmill.domain.connection import Connection
+from brookmill.mql.encoding import Encoding
+from brookmill.mql.errors import PlanError
+from brookmill.mql.values import Document, Value
+from brookmill.registry import Registry
+
+if TYPE_CHECKING:
+    from brookmill.mql.code import Code
+    from brookmill.mql.expression import Expression
+    from brookmill.mql.filter import Filter
+
+#: Stages by name, e.g. ``STAGES["$match"]``.
+STAGES: Registry[type[Stage]] = Registry("stage", __name__)
+
+#: Where a stage may stand: the main pipeline, the pipeline of a window, the ``payload`` of $https and
+#: $externalFunction.
+Placement = Literal["main", "window", "payload"]
+ANYWHERE: frozenset[Placement] = frozenset({"main", "window", "payload"})
+MAIN: frozenset[Placement] = frozenset({"main"})
+MAIN_AND_WINDOW: frozenset[Placement] = frozenset({"main", "window"})
+WINDOW: frozenset[Placement] = frozenset({"window"})
+
+#: Code of errors in the options of a stage: StreamProcessorInvalidOptions.
+INVALID_OPTIONS = 420
+
+S = TypeVar("S", bound=msgspec.Struct)
+
+
+class Place(NamedTuple):
+    """Where in the pipeline something is being parsed, and what it may refer to."""
+
+    path: tuple[str | int, ...]
+    placement: Placement
+    connections: Mapping[str, Connection]
+
+    def at(self, *names: str | int) -> Place:
+        """The place of a member."""
+        return self._replace(path=(*self.path, *names))
+
+    def wrong(self, message: str, code: int = INVALID_OPTIONS) -> PlanError:
+        """The error to raise: ``message``, at this place."""
+        return PlanError(message, code, self.path)
+
+    def expression(self, spec: Value) -> Expression:
+        """An aggregation expression. Raises PlanError."""
+        from brookmill.mql.expression import parse_expression
+
+        return parse_expression(spec, path=self.path)
+
+    def filter(self, spec: Value) -> Filter:
+        """A query filter, as in ``$match``. Raises PlanError."""
+        from brookmill.mql.filter import parse_filter
+
+        return parse_filter(spec, path=self.path)
+
+    def time_field(self, spec: Value) -> Expression:
+        """The ``timeField`` of a source: ``{$toDate: …}`` or ``{$dateFromString: …}``. Raises PlanError."""
+        if type(spec) is not dict or len(spec) != 1 or next(iter(spec)) not in {"$toDate", "$dateFromString"}:
+            raise self.wrong("timeField must be a $toDate or $dateFromString expression")
+        return self.expression(spec)
+
+    def object(self, spec: Value) -> Document:
+        """``spec``, which must be an object."""
+        if type(spec) is not dict:
+            raise self.wrong("must be an object")
+        return spec
+
+    def options(self, spec: Value, kind: type[S]) -> S:
+        """``spec`` as the struct ``kind`` (which should forbid unknown fields). Raises PlanError naming
+        the member.
+        """
+        try:
+            return msgspec.convert(self.object(spec), kind)
+        except msgspec.ValidationError as e:
+            text, _, where = str(e).partition(" - at `$.")
+            names = tuple(where.rstrip("`").split(".")) if where else ()
+            raise self.at(*names).wrong(text) from e
+
+    def connection(self, name: Value, *types: str) -> Connection:
+        """The connection called ``name``, which must be of one of ``types`` (their wire names). Raises
+        PlanError.
+        """
+        if type(name) is not str:
+            raise self.wrong("connectionName must be a string")
+        connection = self.connections.get(name)
+        if connection is None:
+            raise self.wrong(f"there is no connection {name!r}")
+        kind = connection.__struct_config__.tag
+        if types and kind not in types:
+            raise self.wrong(
+                f"the connection {name!r} is of type {kind}, needed here is {' or '.join(types)}"
+            )
+        return connection
+
+
+class Row(NamedTuple):
+    """A document on its way, with ``{$meta: "stream"}`` as it stands."""
+
+    document: Document
+    meta: Document
+
+
+class Stage(Protocol):
+    """What every stage is. ``name`` is the name it is registered under first, e.g. ``$match``."""
+
+    name: ClassVar[str]
+
+    #: Where it may stand.
+    placements: ClassVar[frozenset[Placement]]
+    #: Its name in dead letters and statistics, e.g. ``MatchOperator``.
+    operator: str
+
+    @classmethod
+    def parse(cls, spec: Value, place: Place) -> Self:
+        """The stage that ``{<name>: spec}`` means. Raises PlanError."""
+        ...
+
+
+class RowStage(Stage, Protocol):
+    """A stage without memory."""
+
+    def apply(self, row: Row) -> Iterable[Row]:
+        """What becomes of one document; the document itself is never changed. Raises DocumentError."""
+        ...
+
+    def emit(self, code: Code) -> None:
+        """Write code that turns ``code.shape`` into what it is after this stage; ``code.drop()`` gives up
+        the document.
+        """
+        ...
+
+
+class Collector(Protocol):
+    """The documents of one window, as far as a blocking stage needs to remember them."""
+
+    def add(self, row: Row) -> None: ...
+
+    def results(self) -> list[Row]: ...
+
+    def merge(self, other: Self) -> None:
+        """Take in what ``other`` holds, as if its documents had come after."""
+        ...
+
+    def snapshot(self) -> Value:
+        """A BSON-encodable value; ``restore(snapshot())`` of a fresh one is the identity."""
+        ...
+
+    def restore(self, snapshot: Value) -> None: ...
+
+    @property
+    def size(self) -> int:
+        """About how many bytes of memory are held."""
+        ...
+
+
+class BlockingStage(Stage, Protocol):
+    """A stage that must have seen a whole window."""
+
+    def collector(self) -> Collector: ...
+
+    def emit(self, code: Code, collector: str) -> None:
+        """Write code that adds the current document to the collector in the local ``collector``."""
+        ...
+
+
+class SourceStage(Stage, Protocol):
+    """``connection``: its name, None for inline documents and schedules. ``options``: the source's own
+    struct.
+    """
+
+    connection: str | None
+    options: Any
+    #: Event time; None: the source's own time of each document (``Batch.times``).
+    time_field: Expression | None
+
+
+class SinkStage(Stage, Protocol):
+    """``columns``: expressions that differ by document; their values arrive as ``Output.columns``, MISSING
+    as None.
+    """
+
+    connection: str | None
+    options: Any
+    encoding: Encoding
+    columns: Mapping[str, Expression]

@@ -1,0 +1,171 @@
+"""Extended JSON v2 text, relaxed or canonical, to values."""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import datetime as dt
+import json
+import math
+import uuid
+from collections.abc import Callable, Mapping
+from typing import Any, NoReturn
+
+import orjson
+from bson import Binary, Code, Decimal128, Int64, MaxKey, MinKey, ObjectId, Regex, Timestamp
+from bson.binary import UUID_SUBTYPE
+from bson.errors import BSONError
+
+from brookmill.mql.errors import MQLError
+from brookmill.mql.values import INT64_MAX, INT64_MIN, Value, date_from_ms
+
+#: Deepest nesting of objects and arrays that is read; MongoDB's own limit for BSON.
+MAX_DEPTH = 200
+
+Wrapper = Mapping[str, Any]
+
+
+def parse_json(text: str | bytes) -> Value:
+    """The value of one JSON text, Extended JSON wrappers resolved. Raises MQLError (code 9)."""
+    try:
+        return resolve(loads(text))
+    except (ValueError, TypeError, ArithmeticError, BSONError) as e:
+        raise MQLError(f"invalid JSON: {e}", 9) from e
+
+
+def loads(text: str | bytes) -> Value:
+    """Plain JSON to values, wrappers left as they are. Raises ValueError."""
+    try:
+        return orjson.loads(text)
+    except ValueError as e:
+        if "infinity" not in str(e):
+            raise
+    # A number beyond the range of doubles is legal JSON; it counts as an infinity.
+    if isinstance(text, bytes):
+        text = text.decode()
+    return json.loads(text, parse_constant=_refuse_constant)
+
+
+def _refuse_constant(name: str) -> NoReturn:
+    raise ValueError(f"{name} is no JSON")
+
+
+def resolve(value: Value, depth: int = 0) -> Value:
+    """``value`` with every Extended JSON wrapper in it replaced by what it stands for."""
+    if depth > MAX_DEPTH:
+        raise ValueError(f"nested deeper than {MAX_DEPTH} levels")
+    if type(value) is dict:
+        for name in value:
+            if name[:1] == "$" and (wrapper := WRAPPERS.get(name)) is not None:
+                return wrapper(value)
+            break
+        return {name: resolve(member, depth + 1) for name, member in value.items()}
+    if type(value) is list:
+        return [resolve(item, depth + 1) for item in value]
+    if type(value) is int and not INT64_MIN <= value <= INT64_MAX:
+        return float(value)
+    return value
+
+
+def _only(value: Wrapper, *names: str) -> tuple[Any, ...]:
+    if value.keys() != set(names):
+        raise ValueError(f"a {names[0]} wrapper has exactly the members {', '.join(names)}")
+    return tuple(value[name] for name in names)
+
+
+def _text(value: Any, what: str) -> str:
+    if type(value) is not str:
+        raise ValueError(f"{what} takes a string")
+    return value
+
+
+def _integer(value: Wrapper, name: str, bits: int) -> int:
+    text = _text(_only(value, name)[0], name)
+    if not text.lstrip("-").isdecimal() or not text.isascii():
+        raise ValueError(f"{name} takes decimal digits")
+    number = int(text[:40])
+    if len(text) > 40 or not -(1 << bits - 1) <= number < 1 << bits - 1:
+        raise ValueError(f"{name} is out of range")
+    return number
+
+
+def _double(value: Wrapper) -> float:
+    text = _text(_only(value, "$numberDouble")[0], "$numberDouble")
+    if text in {"Infinity", "-Infinity", "NaN"}:
+        return float(text.replace("Infinity", "inf"))
+    number = float(text)
+    if not math.isfinite(number) or "_" in text:
+        raise ValueError("$numberDouble is out of range")
+    return number
+
+
+def _binary(value: Wrapper) -> Value:
+    data, subtype = _only(_only(value, "$binary")[0], "base64", "subType")
+    try:
+        raw = base64.b64decode(_text(data, "base64"), validate=True)
+    except binascii.Error as e:
+        raise ValueError(f"$binary: {e}") from e
+    return Binary(raw, int(_text(subtype, "subType"), 16))
+
+
+def _uuid(value: Wrapper) -> Value:
+    return Binary(uuid.UUID(_text(_only(value, "$uuid")[0], "$uuid")).bytes, UUID_SUBTYPE)
+
+
+def _timestamp(value: Wrapper) -> Value:
+    seconds, increment = _only(_only(value, "$timestamp")[0], "t", "i")
+    return Timestamp(seconds, increment)
+
+
+def _regex(value: Wrapper) -> Value:
+    pattern, options = _only(_only(value, "$regularExpression")[0], "pattern", "options")
+    return Regex(_text(pattern, "pattern"), _text(options, "options"))
+
+
+def _date(value: Wrapper) -> Value:
+    (when,) = _only(value, "$date")
+    if type(when) is dict:
+        return date_from_ms(_integer(when, "$numberLong", 64))
+    if type(when) is int:
+        return date_from_ms(when)
+    moment = dt.datetime.fromisoformat(_text(when, "$date"))
+    if moment.tzinfo is None:
+        raise ValueError("$date takes a string with a time zone")
+    moment = moment.astimezone(dt.UTC)
+    return moment.replace(microsecond=moment.microsecond // 1000 * 1000)
+
+
+def _code(value: Wrapper) -> Value:
+    if "$scope" in value:
+        code, scope = _only(value, "$code", "$scope")
+        return Code(_text(code, "$code"), resolve(scope))
+    return Code(_text(_only(value, "$code")[0], "$code"))
+
+
+def _key(kind: type, name: str) -> Callable[[Wrapper], Value]:
+    def read(value: Wrapper) -> Value:
+        _only(value, name)
+        return kind()
+
+    return read
+
+
+#: First member name of a wrapper -> how it is read.
+WRAPPERS: dict[str, Callable[[Wrapper], Value]] = {
+    "$oid": lambda value: ObjectId(_text(_only(value, "$oid")[0], "$oid")),
+    "$symbol": lambda value: _text(_only(value, "$symbol")[0], "$symbol"),
+    "$numberInt": lambda value: _integer(value, "$numberInt", 32),
+    "$numberLong": lambda value: Int64(_integer(value, "$numberLong", 64)),
+    "$numberDouble": _double,
+    "$numberDecimal": lambda value: Decimal128(_text(_only(value, "$numberDecimal")[0], "$numberDecimal")),
+    "$binary": _binary,
+    "$uuid": _uuid,
+    "$timestamp": _timestamp,
+    "$regularExpression": _regex,
+    "$date": _date,
+    "$code": _code,
+    "$scope": _code,
+    "$minKey": _key(MinKey, "$minKey"),
+    "$maxKey": _key(MaxKey, "$maxKey"),
+    "$undefined": lambda _: None,
+}
