@@ -27,13 +27,14 @@ def add(name: str, uri: Annotated[str, Parameter(allow_leading_hyphen=True)], pl
     """
     from brookmill.clock import SystemClock
     from brookmill.domain.cluster import Cluster
+    from brookmill.domain.names import new_id
     from brookmill.domain.secret import Secret
-    from brookmill.store.credentials import new_id
 
     text = sys.stdin.readline().strip() if uri == "-" else uri
     _check(text)
+    now = SystemClock().now()
     with place.store() as store, store.write() as session:
-        session.put_cluster(Cluster(id=new_id(), name=name, uri=Secret(text), created=SystemClock().now()))
+        session.put_cluster(Cluster(id=new_id(now), name=name, uri=Secret(text), created=now))
 
 
 def _check(uri: str) -> None:
