@@ -59,7 +59,7 @@ class Operation:
     evidence: str = "known"
     note: str = ""
     deprecated: tuple[Deprecated, ...] = ()
-    arguments: Mapping[str, str] = field(default_factory=dict)
+    arguments: Mapping[str, str] = field(default_factory=dict, hash=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -121,6 +121,14 @@ class Page:
     total: int
 
 
+@dataclass(frozen=True, slots=True)
+class Located:
+    """A created thing and its path below ``/api/atlas/v2``, which becomes the Location header."""
+
+    value: Any
+    path: str
+
+
 OPERATIONS: Registry[Operation] = Registry("operation", __name__)
 
 Function = Callable[..., Any]
@@ -143,7 +151,8 @@ def operation(
     """Register a function as the operation ``id``; ``route`` is ``METHOD /path`` below ``/api/atlas/v2``.
 
     The function takes the ``Call`` and the path parameters by name in snake_case. It answers a struct or dict
-    (one object), a ``Page`` (a list), None (``{}``, or nothing with status 204) or bytes (``media`` gzip).
+    (one object), ``Located`` (one with its path), a ``Page`` (a list), None (``{}``, or nothing with status 204)
+    or bytes (``media`` gzip).
     The doors write members in alphabetical order at every depth; what the user wrote and must keep its order
     (pipelines) is a ``msgspec.Raw`` of JSON text. ``UNSET`` members are left out; a ``Secret`` is an error.
     """

@@ -22,8 +22,11 @@ def admit(operation: Operation, call: Call) -> None:
     cannot be one comes before both, since no role can be held in it. Raises UserError.
     """
     principal, group_id, org_id = call.principal, call.path.get("groupId"), call.path.get("orgId")
-    if principal.access_list is not None and not listed(call.remote, principal.access_list):
-        raise UserError("IP_ADDRESS_NOT_ON_ACCESS_LIST", call.remote)
+    if principal.access_list is not None:
+        entry = listed(call.remote, principal.access_list)
+        if entry is None:
+            raise UserError("IP_ADDRESS_NOT_ON_ACCESS_LIST", call.remote)
+        call.store.touch(principal.id, entry, call.remote)
     if group_id is not None and not _OBJECT_ID.fullmatch(group_id):
         raise UserError("INVALID_GROUP_ID", group_id)
     if operation.roles is not None and not principal.may(operation.roles, group_id):
@@ -54,14 +57,14 @@ def _enter_organization(call: Call, org_id: str) -> None:
 _OBJECT_ID = re.compile(r"[0-9a-f]{24}")
 
 
-def listed(address: str, blocks: Sequence[str]) -> bool:
-    """Whether an IP address lies in one of the CIDR blocks; IPv4 mapped into IPv6 counts as IPv4."""
+def listed(address: str, blocks: Sequence[str]) -> str | None:
+    """The first of the CIDR blocks that an IP address lies in; IPv4 mapped into IPv6 counts as IPv4."""
     try:
         ip = ipaddress.ip_address(address)
     except ValueError:
-        return False
+        return None
     ip = getattr(ip, "ipv4_mapped", None) or ip
-    return any(ip in _network(block) for block in blocks)
+    return next((block for block in blocks if ip in _network(block)), None)
 
 
 @lru_cache(maxsize=1024)
