@@ -35,7 +35,7 @@ def create_key(
     org: Organization = None,
     output: Output = "table",
 ) -> None:
-    """Make an API key and show it: the private key is kept nowhere. Default role: ORG_OWNER."""
+    """Make an API key and show it: the private key is never kept. Default role: ORG_OWNER."""
     from brookmill.domain.access import ApiKey
     from brookmill.domain.names import new_id
     from brookmill.store import credentials
@@ -67,7 +67,7 @@ def create_account(
     days: Annotated[int, Parameter(help="Days until the secret expires.")] = 365,
     output: Output = "table",
 ) -> None:
-    """Make a service account with one secret and show it: its text is kept nowhere. Default role: ORG_OWNER."""
+    """Make a service account with one secret and show it: its text is never kept. Default role: ORG_OWNER."""
     from brookmill.domain.access import ClientSecret, ServiceAccount
     from brookmill.domain.names import new_id
     from brookmill.store import credentials

@@ -17,7 +17,7 @@ def rotate(place: Place = HERE) -> None:
     """Seal every secret anew under a new key. Servers may run meanwhile; when killed, run it again.
 
     A key file that Brookmill made gets a new key and, when all is moved, loses the old one. To move to a key
-    of your own, put it before the old one in the master_key setting or file, restart the servers, then rotate.
+    of your own, put it before the old one in the setting or the file, restart the servers, then rotate.
     """
     from brookmill.store.rotation import rotate as rotate_store
 
