@@ -87,7 +87,7 @@ class Store:
 
     @contextmanager
     def read(self) -> Iterator[Session]:
-        """A session on one consistent snapshot of everything that was committed before; only for reading."""
+        """A session on one consistent snapshot of everything committed before. Writing in it raises."""
         with reading(self._engine) as connection:
             yield Session(connection, self.keyring)
 
