@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     import uvicorn
 
     from brookmill.config import Settings
+    from brookmill.http.application import Application
 
 
 class StartError(BrookmillError):
@@ -49,25 +50,31 @@ def serve(settings: Settings, announce: Callable[[Running], None]) -> None:
 
     ``announce`` is told where, as soon as clients may connect. Raises StartError, StoreError, ConfigError.
     """
+    import structlog
     import uvicorn
 
     from brookmill import http
     from brookmill.clock import SystemClock
+    from brookmill.operations import Services
     from brookmill.runtime import Supervisor
     from brookmill.store import Store
 
+    log = structlog.get_logger(__name__)
     clock, data = SystemClock(), Path(settings.data_dir)
     with contextlib.ExitStack() as stack:
         stack.enter_context(_alone_in(data))
         store = stack.enter_context(contextlib.closing(Store.open(settings, clock)))
         listener = stack.enter_context(_listening(settings))
         supervisor = stack.enter_context(contextlib.closing(Supervisor(store, clock, settings)))
-        application = http.application(store, supervisor, clock, settings)
-        server = uvicorn.Server(_uvicorn(application, settings))
+        services = Services(store, supervisor, clock, settings)
+        server = uvicorn.Server(_uvicorn(http.application(services)))
         _stop_on_signals(server)
         supervisor.recover()
-        announce(stack.enter_context(_told(data, _base_url(settings, listener))))
+        told = stack.enter_context(_told(data, _base_url(settings, listener)))
+        log.info("started", address=told.http, data_dir=str(data.resolve()), dev=settings.dev)
+        announce(told)
         server.run(sockets=[listener])
+        log.info("stopping")
 
 
 @contextlib.contextmanager
@@ -106,11 +113,13 @@ def _base_url(settings: Settings, listener: socket.socket) -> str:
     return f"{scheme}://{f'[{host}]' if ':' in host else host}:{port}"
 
 
-def _uvicorn(application: object, settings: Settings) -> uvicorn.Config:
+def _uvicorn(application: Application) -> uvicorn.Config:
+    """Logs, measurements and who is behind a proxy are the application's own business."""
     import uvicorn
 
     return uvicorn.Config(
-        application,  # type: ignore[arg-type]
+        application,
+        lifespan="on",
         log_config=None,
         access_log=False,
         server_header=False,

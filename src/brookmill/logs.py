@@ -39,7 +39,7 @@ def configure(
     root = logging.getLogger()
     root.handlers[:] = [handler]
     root.setLevel(level.upper())
-    for chatty in ("httpx", "httpcore", "alembic", "botocore"):
+    for chatty in ("uvicorn", "httpx", "httpcore", "alembic", "botocore"):
         logging.getLogger(chatty).setLevel("WARNING")
     structlog.configure(
         processors=[
