@@ -63,6 +63,16 @@ class Operation:
 
 
 @dataclass(frozen=True, slots=True)
+class Services:
+    """What the doors are given at start and hand on with every call; they do not look into the store."""
+
+    store: Store
+    supervisor: Supervisor
+    clock: Clock
+    settings: Settings
+
+
+@dataclass(frozen=True, slots=True)
 class Call:
     """Who asks, for what, and the services the answer may need.
 
@@ -150,11 +160,11 @@ def operation(
 ) -> Callable[[Function], Function]:
     """Register a function as the operation ``id``; ``route`` is ``METHOD /path`` below ``/api/atlas/v2``.
 
-    The function takes the ``Call`` and the path parameters by name in snake_case. It answers a struct or dict
-    (one object), ``Located`` (one with its path), a ``Page`` (a list), None (``{}``, or nothing with status 204)
-    or bytes (``media`` gzip).
-    The doors write members in alphabetical order at every depth; what the user wrote and must keep its order
-    (pipelines) is a ``msgspec.Raw`` of JSON text. ``UNSET`` members are left out; a ``Secret`` is an error.
+    The function takes the ``Call`` and the path parameters by name in snake_case. It answers a struct or
+    dict (one object), ``Located`` (one with its path), a ``Page`` (a list), None (``{}``, or nothing with
+    status 204) or bytes (``media`` gzip). The doors write members in alphabetical order at every depth;
+    what the user wrote and must keep its order (pipelines) is a ``msgspec.Raw`` of JSON text. ``UNSET``
+    members are left out; a ``Secret`` is an error.
     """
     method, path = route.split(" ", 1)
 
@@ -203,6 +213,8 @@ def execute(operation: Operation, call: Call) -> Any:
     for name, value in call.path.items():
         if _CONTROL.search(value):
             raise UserError("INVALID_PATH_PARAMETER", name)
-    for name in ("envelope", "pretty"):
+    for name in ("envelope", "pretty", "includeCount"):
         call.flag(name)
+    if operation.paged:
+        call.page(())
     return operation.function(call, **arguments)

@@ -2,31 +2,19 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from brookmill.domain.principal import Principal
 from brookmill.domain.secret import Secret
-from brookmill.store.credentials import REALM as REALM
+from brookmill.store.credentials import REALM
 
 if TYPE_CHECKING:
-    from brookmill.clock import Clock
-    from brookmill.config import Settings
-    from brookmill.runtime import Supervisor
-    from brookmill.store import Store
+    from brookmill.operations import Services
+
+__all__ = ["REALM", "authenticates", "by_public_key", "by_token", "issue_token", "ready", "revoke_token"]
 
 #: Seconds an access token is valid. Terraform wants more than 600.
 TOKEN_LIFETIME = 3600
-
-
-@dataclass(frozen=True, slots=True)
-class Services:
-    """What the doors are given at start and hand on with every call; they do not look into it."""
-
-    store: Store
-    supervisor: Supervisor
-    clock: Clock
-    settings: Settings
 
 
 def by_public_key(services: Services, public_key: str) -> tuple[Principal, Secret] | None:
