@@ -13,15 +13,39 @@ from http import HTTPStatus
 
 #: errorCode -> (HTTP status, text with one ``{}`` a parameter). Reference: Admin API contract, section c.6.
 CODES: dict[str, tuple[int, str]] = {
-    "STREAM_TENANT_NOT_FOUND_FOR_NAME": (404, "Stream instance for project {1} and name {0} not found."),
+    "STREAM_TENANT_NOT_FOUND_FOR_NAME": (404, "Stream instance for project {0} and name {1} not found."),
+    "STREAM_TENANT_NAME_ALREADY_EXISTS": (409, "A Stream instance with the name {0} already exists."),
+    "STREAM_TENANT_HAS_STREAM_PROCESSORS": (
+        403,
+        "Stream workspace with name {0} has active processors, and cannot be changed.",
+    ),
     "STREAM_CONNECTION_NOT_FOUND_FOR_NAME": (
         404,
         "Stream connection with name {0} for project {1} and name {2} not found.",
     ),
     "STREAM_CONNECTION_NAME_ALREADY_EXISTS": (409, "A Stream connection with the name {0} already exists."),
+    "STREAM_CONNECTION_HAS_STREAM_PROCESSORS": (
+        409,
+        "Stream connection {0} is used by the stream processors {1}. Stop them before changing the connection.",
+    ),
+    "STREAM_KAFKA_CONNECTION_IS_DEPLOYING": (
+        409,
+        "Stream Kafka connection {0} is currently deploying. Please retry the request later.",
+    ),
+    "STREAM_NETWORKING_CANNOT_BE_MODIFIED": (400, "Stream networking cannot be modified."),
+    "STREAM_PROCESSOR_NOT_FOUND_FOR_NAME": (
+        404,
+        "Stream processor with name {0} for project {1} and workspace {2} not found.",
+    ),
+    "STREAM_PROCESSOR_NAME_ALREADY_EXISTS": (409, "A Stream processor with the name {0} already exists."),
+    "STREAM_PROCESSOR_GENERIC_ERROR": (
+        400,
+        "Streams Processor with this name ({0}) had a problem occur: {1}.",
+    ),
     "VALIDATION_ERROR": (400, "The request content produced the validation error: {0}."),
     "INVALID_ATTRIBUTE": (400, "Invalid attribute {0} specified."),
     "MISSING_ATTRIBUTE": (400, "The required attribute {0} was not specified."),
+    "MISSING_ATTRIBUTES": (400, "The required attributes {0} were not specified."),
     "ATTRIBUTE_READ_ONLY": (400, "The attribute {0} is read-only and cannot be changed by the user."),
     "INVALID_ENUM_VALUE": (400, "An invalid enumeration value {0} was specified."),
     "INVALID_JSON": (400, "Received JSON does not match expected format."),

@@ -91,13 +91,13 @@ def settled(connection: Connection, now: float) -> Connection:
 
 
 def merged(kept: Any, sent: Any) -> Any:
-    """``kept`` with the members of ``sent`` over it; UNSET members keep, structs merge, all else replaces.
+    """``kept`` with the members of ``sent`` over it: UNSET keeps, None clears, structs merge, others replace.
 
     A struct with ``variants`` loses, when the choice changes, what the new one does not know and the secrets
     of every choice: the new one's must be sent.
     """
     if not isinstance(kept, msgspec.Struct) or type(sent) is not type(kept):
-        return sent
+        return UNSET if sent is None else sent
     kept = _without_old_variant(kept, sent)
     changes = {
         field.name: merged(getattr(kept, field.name), value)

@@ -1,10 +1,13 @@
-"""A workspace (Atlas' older word: stream instance; in paths: tenant) and the project and organization around it."""
+"""A workspace (older word: stream instance; in paths: tenant), and the project and organization around it."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 
 import msgspec
+
+from brookmill.domain.region import CloudProvider
+from brookmill.domain.tier import Tier
 
 
 class Organization(msgspec.Struct, frozen=True, kw_only=True):
@@ -30,19 +33,19 @@ class Group(msgspec.Struct, frozen=True, kw_only=True):
 class DataProcessRegion(msgspec.Struct, frozen=True, rename="camel", kw_only=True):
     """Where a workspace runs, in Atlas' names (``AWS``, ``VIRGINIA_USA``)."""
 
-    cloud_provider: str
+    cloud_provider: CloudProvider
     region: str
 
 
 class StreamConfig(msgspec.Struct, frozen=True, rename="camel", kw_only=True, omit_defaults=True):
     """The tiers of a workspace. ``max_tier_size`` None: the largest."""
 
-    tier: str = msgspec.field(default="SP10")
-    max_tier_size: str | None = None
+    tier: Tier = "SP10"
+    max_tier_size: Tier | None = None
 
 
 class Workspace(msgspec.Struct, frozen=True, kw_only=True):
-    """What connections and processors live in."""
+    """What connections and processors live in. ``failover_regions`` are only kept and returned."""
 
     id: str
     group_id: str

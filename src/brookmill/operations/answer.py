@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime as dt
 from collections.abc import Mapping
 from typing import Any
 
@@ -14,7 +15,8 @@ from brookmill.domain.secret import Secret
 def answer(value: Any, *, omit: frozenset[str] = frozenset()) -> Any:
     """``value`` as JSON types: structs become dicts with their wire names in alphabetical order.
 
-    Left out are members that are a Secret or UNSET and top-level wire names in ``omit``. ``Raw`` stays.
+    Left out are members that are a Secret or UNSET and top-level wire names in ``omit``. ``Raw`` stays, dates
+    become ISO 8601 strings in UTC, BSON integers plain ones.
     """
     if isinstance(value, msgspec.Struct):
         members = {
@@ -32,4 +34,9 @@ def answer(value: Any, *, omit: frozenset[str] = frozenset()) -> Any:
         return {name: answer(item) for name, item in value.items() if not isinstance(item, Secret)}
     if isinstance(value, list | tuple):
         return [answer(item) for item in value if not isinstance(item, Secret)]
+    if isinstance(value, dt.datetime):
+        utc = value.replace(tzinfo=value.tzinfo or dt.UTC).astimezone(dt.UTC)
+        return utc.isoformat(timespec="milliseconds").replace("+00:00", "Z")
+    if isinstance(value, int) and not isinstance(value, bool):
+        return int(value)
     return value

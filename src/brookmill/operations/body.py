@@ -125,7 +125,7 @@ def _attributes(
     for name, value in members.items():
         field = fields.get(name)
         if field is None:
-            if name in _IGNORED or (name == struct.tag_field and value == struct.tag):
+            if name in _IGNORED or (name == struct.tag_field and value in (struct.tag, None)):
                 continue
             _refuse("INVALID_ATTRIBUTE", path + name, "is not known here")
         if value is None and not _nullable(field.type):

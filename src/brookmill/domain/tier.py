@@ -1,0 +1,57 @@
+"""Tiers: how large a worker is and how much parallelism it may add. Engine reference, section 6."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Literal
+
+Tier = Literal["SP2", "SP5", "SP10", "SP30", "SP50"]
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """``memory`` in bytes; ``added_parallelism`` of all stages; ``kafka_partitions`` None: any number."""
+
+    memory: int
+    added_parallelism: int
+    kafka_partitions: int | None = None
+
+
+_GIB = 1024**3
+
+#: From the smallest to the largest.
+TIERS: Mapping[str, Limits] = {
+    "SP2": Limits(_GIB // 2, 1, 32),
+    "SP5": Limits(_GIB, 2, 64),
+    "SP10": Limits(2 * _GIB, 8),
+    "SP30": Limits(8 * _GIB, 16),
+    "SP50": Limits(32 * _GIB, 64),
+}
+
+LARGEST = "SP50"
+
+_RANK = {tier: rank for rank, tier in enumerate(TIERS)}
+
+
+def exceeds(tier: str, limit: str | None) -> bool:
+    """Whether ``tier`` is larger than ``limit``; nothing exceeds None."""
+    return limit is not None and _RANK[tier] > _RANK[limit]
+
+
+def smaller(one: str, other: str) -> str:
+    """The smaller of two tiers."""
+    return min(one, other, key=_RANK.__getitem__)
+
+
+def parallelism_problem(tier: str, requested: int) -> str | None:
+    """Why ``tier`` cannot add ``requested`` parallelism, in upstream's words; None when it can."""
+    limit = TIERS[tier].added_parallelism
+    if requested <= limit:
+        return None
+    enough = [name for name, limits in TIERS.items() if limits.added_parallelism >= requested]
+    text = (
+        "Operator parallelism requested exceeds limit for this tier. "
+        f"(Requested: {requested}, Limit: {limit})."
+    )
+    return f"{text} Minimum tier for this workload: {enough[0]} or larger." if enough else text

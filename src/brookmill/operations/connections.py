@@ -1,0 +1,203 @@
+"""Connections of a workspace: list, create, get, update, delete."""
+
+from __future__ import annotations
+
+from functools import cache
+from typing import Any
+
+import msgspec
+
+from brookmill.connections import CONNECTIONS
+from brookmill.connections.kafka import Kafka
+from brookmill.domain.connection import Connection, changed, merged, missing, settled
+from brookmill.domain.names import name_problem, new_id
+from brookmill.domain.principal import PROJECT_READERS, STREAM_MANAGERS, STREAM_READERS
+from brookmill.domain.workspace import Workspace
+from brookmill.errors import UserError
+from brookmill.operations import Call, Page, operation
+from brookmill.operations.answer import answer
+from brookmill.operations.body import Body
+from brookmill.operations.lookup import find_connection, find_workspace, started_with
+from brookmill.store import Session
+
+_READ_ONLY = frozenset({"id", "state"})
+
+_LIST = "/groups/{groupId}/streams/{tenantName}/connections"
+_ONE = _LIST + "/{connectionName}"
+
+
+@operation(
+    "listGroupStreamConnections",
+    f"GET {_LIST}",
+    since="2023-02-01",
+    roles=STREAM_READERS,
+    paged=True,
+    aliases=("listStreamConnections",),
+    guess="the order of the list: creation",
+)
+def list_connections(call: Call, group_id: str, tenant_name: str) -> Page:
+    """All connections of the workspace."""
+    with call.store.read() as session:
+        connections = session.connections(find_workspace(session, group_id, tenant_name))
+    page = call.page(connections)
+    return Page([_shown(call, connection) for connection in page.results], page.total)
+
+
+@operation(
+    "createGroupStreamConnection",
+    f"POST {_LIST}",
+    since="2023-02-01",
+    roles=STREAM_MANAGERS,
+    aliases=("createStreamConnection",),
+    guess="length and characters of names",
+)
+def create_connection(call: Call, group_id: str, tenant_name: str) -> Any:
+    """Add a connection; the server fills ``id``, ``region`` and ``state``, and what the type documents."""
+    with call.store.read() as session:
+        workspace = find_workspace(session, group_id, tenant_name)
+    body = Body.parse(call.body)
+    connection = _ready_to_keep(call, workspace, _created(body))
+    with call.store.write() as session:
+        workspace = find_workspace(session, group_id, tenant_name)
+        if session.connection(workspace, str(connection.name)) is not None:
+            raise UserError("STREAM_CONNECTION_NAME_ALREADY_EXISTS", str(connection.name))
+        session.add_connection(workspace, connection)
+    return answer(connection)
+
+
+@operation(
+    "getGroupStreamConnection",
+    f"GET {_ONE}",
+    since="2023-02-01",
+    roles=PROJECT_READERS,
+    aliases=("getStreamConnection",),
+)
+def get_connection(call: Call, group_id: str, tenant_name: str, connection_name: str) -> Any:
+    """One connection, without its secrets."""
+    with call.store.read() as session:
+        connection = find_connection(session, find_workspace(session, group_id, tenant_name), connection_name)
+    return _shown(call, connection)
+
+
+@operation(
+    "updateGroupStreamConnection",
+    f"PATCH {_ONE}",
+    since="2023-02-01",
+    roles=STREAM_MANAGERS,
+    aliases=("updateStreamConnection",),
+    guess="merge depth of nested members; omitted secrets; a body without type or name; the code for another "
+    "type or name; whether and with which code a connection in use is refused (setting update_in_use)",
+)
+def update_connection(call: Call, group_id: str, tenant_name: str, connection_name: str) -> Any:
+    """Change the members sent and keep the others, in the order of checks of the contract, c.2."""
+    with call.store.read() as session:
+        find_connection(session, find_workspace(session, group_id, tenant_name), connection_name)
+    body = Body.parse(call.body)
+    with call.store.write() as session:
+        workspace = find_workspace(session, group_id, tenant_name)
+        kept = find_connection(session, workspace, connection_name)
+        now = _updated(kept, body)
+        if call.settings.update_in_use == "refuse":
+            _refuse_in_use(session, workspace, connection_name)
+        session.replace_connection(workspace, now)
+    return answer(now, omit=frozenset({"state"}))
+
+
+@operation(
+    "deleteGroupStreamConnection",
+    f"DELETE {_ONE}",
+    since="2023-02-01",
+    roles=STREAM_MANAGERS,
+    status=202,
+    aliases=("deleteStreamConnection",),
+    guess="the code for a connection in use",
+)
+def delete_connection(call: Call, group_id: str, tenant_name: str, connection_name: str) -> None:
+    """Remove a connection that no running processor uses."""
+    with call.store.write() as session:
+        workspace = find_workspace(session, group_id, tenant_name)
+        connection = settled(find_connection(session, workspace, connection_name), call.clock.now())
+        if isinstance(connection, Kafka) and connection.state == "PENDING":
+            raise UserError("STREAM_KAFKA_CONNECTION_IS_DEPLOYING", connection_name)
+        _refuse_in_use(session, workspace, connection_name)
+        session.remove_connection(workspace, connection_name)
+
+
+def _shown(call: Call, connection: Connection) -> Any:
+    return answer(settled(connection, call.clock.now()))
+
+
+def _created(body: Body) -> Connection:
+    """A new connection as the body describes it, checked."""
+    type_ = body.members.get("type")
+    absent = [name for name in ("name", "type") if body.members.get(name) is None]
+    if absent:
+        code = "MISSING_ATTRIBUTE" if len(absent) == 1 else "MISSING_ATTRIBUTES"
+        raise UserError(code, ", ".join(absent))
+    shape = _shape(type_)
+    connection: Connection = merged(shape(), _sent(body, shape)).filled()
+    if problem := name_problem("connection", str(connection.name)):
+        raise UserError("VALIDATION_ERROR", problem, fields=[("name", problem)])
+    if lacking := missing(connection):
+        raise UserError("MISSING_ATTRIBUTE", lacking[0], fields=[(path, "is required") for path in lacking])
+    _validate(connection)
+    return connection
+
+
+def _ready_to_keep(call: Call, workspace: Workspace, connection: Connection) -> Connection:
+    region = connection.region
+    return msgspec.structs.replace(
+        connection,
+        id=new_id(call.clock.now()),
+        region=workspace.region.region if region is msgspec.UNSET else region,
+        state="PENDING" if connection.private else "READY",
+    )
+
+
+def _updated(kept: Connection, body: Body) -> Connection:
+    """``kept`` with the body merged into it, checked; raises UserError in the order of c.2, steps 2 to 6."""
+    type_ = body.members.get("type")
+    if type_ is not None and type_ != kept.type:
+        _shape(type_)
+        raise UserError("VALIDATION_ERROR", f"The type of connection {kept.name} cannot be changed")
+    sent = _sent(body, type(kept))
+    if sent.name not in (msgspec.UNSET, kept.name):
+        raise UserError("VALIDATION_ERROR", f"The name of connection {kept.name} cannot be changed")
+    now: Connection = merged(kept, sent)
+    _validate(now)
+    if changed(kept, now):
+        raise UserError("STREAM_NETWORKING_CANNOT_BE_MODIFIED")
+    return now
+
+
+def _shape(type_: Any) -> type[Connection]:
+    if not isinstance(type_, str):
+        raise UserError("INVALID_JSON_ATTRIBUTE", "type", fields=[("type", "must be a string")])
+    if type_ not in CONNECTIONS:
+        known = ", ".join(sorted(CONNECTIONS))
+        raise UserError("INVALID_ENUM_VALUE", type_[:120], fields=[("type", f"must be one of {known}")])
+    return CONNECTIONS[type_]
+
+
+def _sent(body: Body, shape: type[Connection]) -> Connection:
+    return body.into(shape, read_only=_READ_ONLY, foreign=_members_of_others(shape))
+
+
+@cache
+def _members_of_others(shape: type[Connection]) -> frozenset[str]:
+    """Members that others have and ``shape`` has not: clients send them empty (Terraform: ``headers``)."""
+    return frozenset().union(*map(_members, CONNECTIONS.values())) - _members(shape)
+
+
+def _members(shape: type[Connection]) -> frozenset[str]:
+    return frozenset(field.encode_name for field in msgspec.structs.fields(shape))
+
+
+def _validate(connection: Connection) -> None:
+    for problem in connection.problems():
+        raise UserError("VALIDATION_ERROR", problem)
+
+
+def _refuse_in_use(session: Session, workspace: Workspace, name: str) -> None:
+    if users := started_with(session, workspace, name):
+        raise UserError("STREAM_CONNECTION_HAS_STREAM_PROCESSORS", name, ", ".join(users))

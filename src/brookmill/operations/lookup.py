@@ -1,0 +1,54 @@
+"""What a path names, found in the store or refused with the contract's 404."""
+
+from __future__ import annotations
+
+import msgspec
+from msgspec import UNSET
+
+from brookmill.domain.connection import Connection
+from brookmill.domain.names import is_name
+from brookmill.domain.options import options_of
+from brookmill.domain.pipeline import connections_of
+from brookmill.domain.processor import Processor, State
+from brookmill.domain.workspace import Workspace
+from brookmill.errors import UserError
+from brookmill.store import Session
+
+
+def find_workspace(session: Session, group_id: str, name: str) -> Workspace:
+    """The workspace of that name in a project; raises STREAM_TENANT_NOT_FOUND_FOR_NAME."""
+    workspace = session.workspace(group_id, name) if is_name(name) else None
+    if workspace is None:
+        raise UserError("STREAM_TENANT_NOT_FOUND_FOR_NAME", group_id, name)
+    return workspace
+
+
+def find_connection(session: Session, workspace: Workspace, name: str) -> Connection:
+    """The connection of that name; raises STREAM_CONNECTION_NOT_FOUND_FOR_NAME."""
+    connection = session.connection(workspace, name) if is_name(name) else None
+    if connection is None:
+        raise UserError("STREAM_CONNECTION_NOT_FOUND_FOR_NAME", name, workspace.group_id, workspace.name)
+    return connection
+
+
+def find_processor(session: Session, workspace: Workspace, name: str) -> Processor:
+    """The processor of that name; raises STREAM_PROCESSOR_NOT_FOUND_FOR_NAME."""
+    processor = session.processor(workspace, name) if is_name(name) else None
+    if processor is None:
+        raise UserError("STREAM_PROCESSOR_NOT_FOUND_FOR_NAME", name, workspace.group_id, workspace.name)
+    return processor
+
+
+def started_with(session: Session, workspace: Workspace, connection: str) -> list[str]:
+    """The names of the started processors whose pipeline or dead letter queue names the connection."""
+    return [
+        processor.name
+        for processor in session.processors(workspace)
+        if processor.state == State.STARTED and connection in _used_by(processor)
+    ]
+
+
+def _used_by(processor: Processor) -> frozenset[str]:
+    queue = options_of(processor.options).dlq
+    own = () if queue is UNSET else (str(queue.connection_name),)
+    return connections_of(msgspec.json.decode(processor.pipeline)).union(own)

@@ -1,0 +1,142 @@
+"""Running stream processors: start, start with other settings, stop."""
+
+from __future__ import annotations
+
+import datetime as dt
+from typing import Literal
+
+import msgspec
+from msgspec import UNSET, UnsetType
+
+from brookmill.domain.options import Autoscaling, Options, options_of, options_text, scaled, scaling_problem
+from brookmill.domain.pipeline import added_parallelism
+from brookmill.domain.principal import STREAM_MANAGERS
+from brookmill.domain.processor import Processor, State
+from brookmill.domain.tier import LARGEST, Tier, exceeds, parallelism_problem
+from brookmill.domain.workspace import Workspace
+from brookmill.errors import ConnectionFailed, UserError
+from brookmill.mql import PlanError
+from brookmill.operations import Call, operation
+from brookmill.operations.body import Body
+from brookmill.operations.lookup import find_processor, find_workspace
+from brookmill.operations.refusal import fail
+
+_ONE = "/groups/{groupId}/streams/{tenantName}/processor/{processorName}"
+
+
+class Failover(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
+    """Upstream's ``StreamsStartProcessorFailover``."""
+
+    region: str
+    clear_checkpoint: bool = False
+    dry_run: bool = False
+    mode: Literal["GRACEFUL", "FORCED"] = "GRACEFUL"
+
+
+class StartOptions(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
+    """Upstream's ``StreamsStartStreamProcessorWith``."""
+
+    autoscaling: Autoscaling | UnsetType = UNSET
+    failover: Failover | UnsetType = UNSET
+    resume_from_checkpoint: bool = True
+    start_at_operation_time: str | UnsetType = UNSET
+    tier: Tier | UnsetType = UNSET
+
+
+@operation(
+    "startGroupStreamProcessor",
+    f"POST {_ONE}:start",
+    since="2024-05-30",
+    roles=STREAM_MANAGERS,
+    aliases=("startStreamProcessor",),
+    guess="starting a started processor changes nothing; the answer is {}",
+)
+def start_processor(call: Call, group_id: str, tenant_name: str, processor_name: str) -> None:
+    """Start a processor where its checkpoint left off."""
+    workspace, processor = _named(call, group_id, tenant_name, processor_name)
+    start(call, workspace, processor)
+
+
+@operation(
+    "startGroupStreamProcessorWith",
+    f"POST {_ONE}:startWith",
+    since="2025-03-12",
+    roles=STREAM_MANAGERS,
+    aliases=("startStreamProcessorWith",),
+    guess="failover is refused: nothing fails over here; so is startAtOperationTime: no source takes it yet",
+)
+def start_processor_with(call: Call, group_id: str, tenant_name: str, processor_name: str) -> None:
+    """Start a processor with another tier or other bounds, or from its beginning."""
+    workspace, processor = _named(call, group_id, tenant_name, processor_name)
+    sent = Body.parse(call.body, optional=True).into(StartOptions)
+    if sent.failover is not UNSET:
+        raise UserError("VALIDATION_ERROR", "failover is not supported by this server")
+    if sent.start_at_operation_time is not UNSET:
+        _refuse_operation_time(sent.start_at_operation_time)
+    start(call, workspace, processor, sent)
+
+
+@operation(
+    "stopGroupStreamProcessor",
+    f"POST {_ONE}:stop",
+    since="2024-05-30",
+    roles=STREAM_MANAGERS,
+    aliases=("stopStreamProcessor",),
+    guess="stopping a processor that is not started changes nothing; the answer is {}",
+)
+def stop_processor(call: Call, group_id: str, tenant_name: str, processor_name: str) -> None:
+    """Stop a processor after a last checkpoint."""
+    _, processor = _named(call, group_id, tenant_name, processor_name)
+    call.supervisor.stop(processor.id)
+
+
+def start(call: Call, workspace: Workspace, processor: Processor, sent: StartOptions | None = None) -> None:
+    """Start ``processor``; a started one stays as it is. Raises STREAM_PROCESSOR_GENERIC_ERROR."""
+    if processor.state == State.STARTED:
+        return
+    sent = sent or StartOptions()
+    tier = processor.tier or workspace.config.tier if sent.tier is UNSET else sent.tier
+    most = workspace.config.max_tier_size
+    if exceeds(tier, most):
+        fail(processor, f"tier {tier} is larger than the maximum tier size {most} of the workspace")
+    options = scaled(
+        options_of(processor.options),
+        sent.autoscaling,
+        tier=tier,
+        workspace=workspace.config.tier,
+        most=most or LARGEST,
+    )
+    wanted = added_parallelism(msgspec.json.decode(processor.pipeline))
+    if problem := scaling_problem(options, tier, most or LARGEST) or parallelism_problem(tier, wanted):
+        fail(processor, problem)
+    if sent.autoscaling is not UNSET:
+        _keep_options(call, processor, options)
+    ready = msgspec.structs.replace(processor, effective_tier=tier)
+    try:
+        call.supervisor.start(ready, resume_from_checkpoint=sent.resume_from_checkpoint)
+    except (ConnectionFailed, PlanError, UserError) as e:
+        fail(processor, str(e))
+    except KeyError:
+        name, group_id = processor.name, workspace.group_id
+        raise UserError("STREAM_PROCESSOR_NOT_FOUND_FOR_NAME", name, group_id, workspace.name) from None
+
+
+def _keep_options(call: Call, processor: Processor, options: Options) -> None:
+    with call.store.write() as session:
+        kept = session.processor_by_id(processor.id)
+        if kept is not None:
+            session.replace_processor(msgspec.structs.replace(kept, options=options_text(options)))
+
+
+def _named(call: Call, group_id: str, tenant_name: str, name: str) -> tuple[Workspace, Processor]:
+    with call.store.read() as session:
+        workspace = find_workspace(session, group_id, tenant_name)
+        return workspace, find_processor(session, workspace, name)
+
+
+def _refuse_operation_time(text: str) -> None:
+    try:
+        dt.datetime.fromisoformat(text)
+    except ValueError:
+        raise UserError("INVALID_ATTRIBUTE", "startAtOperationTime") from None
+    raise UserError("VALIDATION_ERROR", "startAtOperationTime needs a $source that reads a change stream")
