@@ -9,8 +9,8 @@ import msgspec
 from msgspec import UNSET, UnsetType
 
 from brookmill.connections import CONNECTIONS
+from brookmill.connections.host import is_http_url
 from brookmill.domain.connection import Connection, Variants
-from brookmill.domain.host import is_http_url
 from brookmill.domain.secret import Secret
 
 

@@ -13,7 +13,7 @@ from brookmill.domain.secret import Secret
 
 
 def answer(value: Any, *, omit: frozenset[str] = frozenset()) -> Any:
-    """``value`` as JSON types: structs become dicts with their wire names in alphabetical order.
+    """``value`` as JSON types: structs become dicts with their wire names.
 
     Left out are members that are a Secret or UNSET and top-level wire names in ``omit``. ``Raw`` stays, dates
     become ISO 8601 strings in UTC, BSON integers plain ones.
@@ -29,7 +29,7 @@ def answer(value: Any, *, omit: frozenset[str] = frozenset()) -> Any:
         config = value.__struct_config__
         if config.tag_field is not None:
             members[config.tag_field] = config.tag
-        return dict(sorted(members.items()))
+        return members
     if isinstance(value, Mapping):
         return {name: answer(item) for name, item in value.items() if not isinstance(item, Secret)}
     if isinstance(value, list | tuple):

@@ -8,8 +8,8 @@ from collections.abc import Iterator
 from msgspec import UNSET, UnsetType
 
 from brookmill.connections import CONNECTIONS
+from brookmill.connections.host import is_http_url
 from brookmill.domain.connection import Connection
-from brookmill.domain.host import is_http_url
 
 _FIELD_NAME = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]{1,256}")
 _FIELD_VALUE = re.compile(r"[\t\x20-\x7e\x80-\uffff]*")

@@ -11,6 +11,7 @@ from msgspec import UNSET, UnsetType
 
 from brookmill.connections import CONNECTIONS
 from brookmill.connections.aws import AWSConfig
+from brookmill.connections.host import is_http_url, is_server
 from brookmill.connections.networking import (
     IMMUTABLE,
     PUBLIC,
@@ -20,7 +21,6 @@ from brookmill.connections.networking import (
     networking_problems,
 )
 from brookmill.domain.connection import Connection, Variants
-from brookmill.domain.host import is_http_url, is_server
 from brookmill.domain.secret import Secret
 
 _USER = frozenset({"username", "password"})
