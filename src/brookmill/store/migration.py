@@ -55,7 +55,7 @@ def bring_up(connection: Connection) -> None:
 def _create(connection: Connection) -> None:
     """The newest schema at once; a test proves that the migrations lead to the same."""
     _version.create(connection)
-    metadata.create_all(connection)
+    metadata.create_all(connection, checkfirst=False)  # a database of something else is not ours to fill
     connection.execute(insert(_version).values(version_num=HEAD))
 
 

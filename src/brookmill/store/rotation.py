@@ -43,7 +43,7 @@ def rotate(store: Store, progress: Progress = lambda _done, _total: None) -> Rot
     resumed = len(keyring.ids) > 1 and _sealed_with(store) == keyring.ids[0]
     own = keyring.path if keyring.own else None
     if own is not None and len(keyring.ids) == 1:
-        write_keys(own, [secrets.token_bytes(32), *keyring.keys()])
+        write_keys(own, [secrets.token_bytes(32), *keyring.texts])
         keyring.reload()
     target = keyring.ids[0]
     with store.write() as session:
@@ -91,5 +91,5 @@ def _retire(store: Store, own: Path | None, target: str) -> tuple[str, ...]:
     if own is None:
         return ()
     retired = tuple(id for id in store.keyring.ids if id != target)
-    write_keys(own, store.keyring.keys()[:1])
+    write_keys(own, store.keyring.texts[:1])
     return retired

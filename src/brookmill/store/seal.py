@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import base64
-import binascii
 import contextlib
 import hashlib
 import os
@@ -63,14 +62,15 @@ class Keyring:
         """Ids of all keys, the preferred one first."""
         return list(self._texts)
 
-    def keys(self) -> list[bytes]:
+    @property
+    def texts(self) -> list[bytes]:
         """The keys themselves, in the order of ``ids``."""
         return list(self._texts.values())
 
     def reload(self) -> None:
         """Read the file again, if there is one. Keys gone from it still open what was read before."""
         if self.path is not None:
-            self._take([*_read(self.path), *self.keys()])
+            self._take([*_read(self.path), *self.texts])
 
     def __contains__(self, id: str) -> bool:
         if id not in self._ciphers:
@@ -108,8 +108,8 @@ def _parse(text: str, where: str) -> list[bytes]:
     """Base64 of 32 bytes each, apart by blanks or commas."""
     try:
         keys = [base64.b64decode(word, validate=True) for word in text.replace(",", " ").split()]
-    except binascii.Error as e:
-        raise SealError(f"{where} is not base64") from e
+    except ValueError:
+        raise SealError(f"{where} is not base64") from None
     if not keys or any(len(key) != 32 for key in keys):
         raise SealError(f"{where} must be base64 of 32 bytes")
     return keys
@@ -127,9 +127,9 @@ def write_keys(path: Path, keys: Sequence[bytes], *, replace: bool = True) -> No
 
     ``replace`` False: leave a file alone that another process made first.
     """
-    draft = path.with_name(f"{path.name}.{os.getpid()}.new")
+    draft = path.with_name(f"{path.name}.{secrets.token_hex(4)}")
     text = "".join(base64.b64encode(key).decode() + "\n" for key in keys)
-    with os.fdopen(os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "w") as file:
+    with os.fdopen(os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as file:
         file.write(text)
         file.flush()
         os.fsync(file.fileno())
