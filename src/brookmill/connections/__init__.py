@@ -133,13 +133,15 @@ class Sink(Protocol):
 class Opening:
     """What a source or sink is told besides its options.
 
-    ``position``: where an earlier ``Source.position()`` was, None from the start. ``sample_rate``: documents
-    a second of a sample source.
+    ``position``: where an earlier ``Source.position()`` was, None from the start. ``constants``: the sink
+    stage's expressions that give the same for every document, by column name. ``sample_rate``: documents a
+    second of a sample source.
     """
 
     processor_id: str
     clock: Clock
     position: Any = None
+    constants: Mapping[str, Any] = field(default_factory=dict)
     sample_rate: float = 10.0
 
 

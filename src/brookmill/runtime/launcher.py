@@ -24,6 +24,10 @@ class Worker(Protocol):
     @property
     def pid(self) -> int: ...
 
+    def kill(self) -> None:
+        """End it at once."""
+        ...
+
     def end(self, grace: float) -> int:
         """Hang up, kill it unless it ends within ``grace`` seconds; answer its exit status (-9: killed)."""
         ...
@@ -50,6 +54,9 @@ class LocalWorker:
     def pid(self) -> int:
         return self._process.pid
 
+    def kill(self) -> None:
+        self._process.kill()
+
     def end(self, grace: float) -> int:
         self.channel.close()
         try:
@@ -66,7 +73,7 @@ class LocalLauncher:
         ours, theirs = socket.socketpair()
         with theirs:
             try:
-                process = subprocess.Popen(  # noqa: S603 - our own interpreter and module
+                process = subprocess.Popen(
                     [sys.executable, "-P", "-m", "brookmill.runtime.worker", str(theirs.fileno())],
                     pass_fds=(theirs.fileno(),),
                     stdin=subprocess.DEVNULL,

@@ -2,14 +2,24 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
 
-if TYPE_CHECKING:
-    from brookmill.clock import Clock
-    from brookmill.config import Settings
-    from brookmill.domain.processor import Processor
-    from brookmill.runtime.launcher import Launcher
-    from brookmill.store import Store
+import msgspec
+
+from brookmill.clock import Clock
+from brookmill.config import Settings
+from brookmill.domain.processor import Processor, State
+from brookmill.errors import ConnectionFailed
+from brookmill.runtime.launcher import Launcher, LocalLauncher
+from brookmill.runtime.watch import Watch
+from brookmill.store import Store
+
+#: Seconds that ``start`` waits for news of the worker, and ``stop`` and ``close`` for its last checkpoint.
+_START = 10.0
+_STOP = 30.0
 
 
 class Supervisor:
@@ -26,14 +36,26 @@ class Supervisor:
         """``launcher`` None: workers are processes of this machine. Nothing is started before ``recover`` or
         ``start``.
         """
-        raise NotImplementedError
+        self._store = store
+        self._clock = clock
+        self._settings = settings
+        self._launcher = launcher or LocalLauncher()
+        self._watches: dict[str, Watch] = {}
+        self._turns: dict[str, threading.Lock] = {}
+        self._lock = threading.Lock()
 
     def recover(self) -> None:
         """Start a worker for every processor whose state is STARTED; once, when the server starts.
 
         Does not wait for the workers: what fails follows the usual rules (retry, then FAILED).
         """
-        raise NotImplementedError
+        with self._store.write() as session:
+            started = [self._begun(p) for p in session.started_processors()]
+            for processor in started:
+                session.replace_processor(processor)
+        for processor in started:
+            with self._turn(processor.id):
+                self._watch(processor)
 
     def start(self, processor: Processor, *, resume_from_checkpoint: bool = True) -> Processor:
         """Start ``processor`` and answer it as it then is; a started one is answered as it is.
@@ -43,11 +65,27 @@ class Supervisor:
         worker runs, or failed in a way that is retried (state STARTED), or needs more than ten seconds (state
         STARTED).
 
-        Raises ConnectionFailed (``code`` 419, …) or UserError-like PlanError (420) when it failed for good;
-        the state is then FAILED and ``error`` has the same text. Raises KeyError when no such processor
-        exists.
+        Raises ConnectionFailed with the engine's ``code`` and ``name`` (419: unknown topic, 420: wrong
+        options) when it failed for good; the state is then FAILED and ``error`` has the same text. Raises
+        KeyError when no such processor exists.
         """
-        raise NotImplementedError
+        with self._turn(processor.id):
+            with self._store.write() as session:
+                current = session.processor_by_id(processor.id)
+                if current is None:
+                    raise KeyError(processor.id)
+                if current.state is State.STARTED:
+                    return current
+                started = self._begun(current, processor.effective_tier)
+                session.replace_processor(started)
+                if not resume_from_checkpoint:
+                    session.remove_checkpoint(processor.id)
+            watch = self._watch(started)
+            watch.settle(_START)
+            if watch.failure is not None:
+                failure = watch.failure
+                raise ConnectionFailed(failure.error, retry=False, code=failure.code, name=failure.name)
+            return started
 
     def stop(self, processor_id: str) -> Processor | None:
         """Let the worker take a checkpoint and end, then write STOPPED; answer the processor, None if it is
@@ -56,13 +94,33 @@ class Supervisor:
         A processor that is not started is answered as it is. A worker that does not end in time is killed:
         its last checkpoint counts.
         """
-        raise NotImplementedError
+        with self._turn(processor_id):
+            watch = self._watches.pop(processor_id, None)
+            if watch is not None:
+                watch.tell()
+                watch.end(_STOP)
+            with self._store.write() as session:
+                processor = session.processor_by_id(processor_id)
+                if processor is None or processor.state is not State.STARTED:
+                    return processor
+                stopped = msgspec.structs.replace(
+                    processor, state=State.STOPPED, state_changed=self._clock.now()
+                )
+                session.replace_processor(stopped)
+                return stopped
 
     def delete(self, processor_id: str) -> None:
         """End the worker at once and remove the processor and its checkpoint; nothing happens if it is
         unknown.
         """
-        raise NotImplementedError
+        with self._turn(processor_id):
+            watch = self._watches.pop(processor_id, None)
+            if watch is not None:
+                watch.end(0)
+            with self._store.write() as session:
+                session.remove_processor(processor_id)
+        with self._lock:
+            self._turns.pop(processor_id, None)
 
     def stats(self, processor_id: str) -> dict[str, Any] | None:
         """The member ``stats`` of the stats reply (engine reference, 5.1) as last heard, at most about a
@@ -71,8 +129,42 @@ class Supervisor:
         Values are BSON values: ``Int64``, float, datetime, lists, documents; sizes in bytes. None: no worker
         runs.
         """
-        raise NotImplementedError
+        watch = self._watches.get(processor_id)
+        return None if watch is None else watch.stats
 
     def close(self) -> None:
         """Let all workers take a checkpoint and end. States stay STARTED: ``recover`` resumes them."""
-        raise NotImplementedError
+        watches = list(self._watches.values())
+        for watch in watches:
+            watch.tell()
+        deadline = self._clock.monotonic() + _STOP
+        for watch in watches:
+            watch.end(max(0.0, deadline - self._clock.monotonic()))
+        self._watches.clear()
+
+    @contextmanager
+    def _turn(self, processor_id: str) -> Iterator[None]:
+        """Whoever starts, stops or deletes the same processor waits for his turn."""
+        with self._lock:
+            turn = self._turns.setdefault(processor_id, threading.Lock())
+        with turn:
+            yield
+
+    def _begun(self, processor: Processor, effective_tier: str | None = None) -> Processor:
+        return msgspec.structs.replace(
+            processor,
+            effective_tier=effective_tier or processor.effective_tier,
+            state=State.STARTED,
+            state_changed=processor.state_changed if processor.state is State.STARTED else self._clock.now(),
+            has_started=True,
+            error=None,
+            generation=processor.generation + 1,
+        )
+
+    def _watch(self, processor: Processor) -> Watch:
+        old = self._watches.pop(processor.id, None)
+        if old is not None:
+            old.end(0)
+        watch = Watch(processor, self._store, self._clock, self._settings, self._launcher)
+        self._watches[processor.id] = watch
+        return watch

@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import ClassVar, Self
 
 import msgspec
 from msgspec import UNSET, UnsetType
 
-from brookmill.connections import CONNECTIONS
+from brookmill.connections import CONNECTIONS, Opening, Sink, Source
 from brookmill.connections.aws import AWSConfig
 from brookmill.connections.host import is_http_url, is_server
+from brookmill.connections.kafka.options import KafkaSinkOptions, KafkaSourceOptions
 from brookmill.connections.networking import (
     IMMUTABLE,
     PUBLIC,
@@ -96,6 +97,8 @@ class Kafka(Connection, frozen=True, kw_only=True, tag="Kafka"):
 
     required = ("bootstrapServers",)
     immutable = IMMUTABLE
+    source_options: ClassVar[type[KafkaSourceOptions]] = KafkaSourceOptions
+    sink_options: ClassVar[Mapping[str, type[KafkaSinkOptions]]] = {"$emit": KafkaSinkOptions}
 
     authentication: Authentication | UnsetType = UNSET
     bootstrap_servers: str | UnsetType = UNSET
@@ -126,3 +129,15 @@ class Kafka(Connection, frozen=True, kw_only=True, tag="Kafka"):
         if self.config is not UNSET and not all(map(_KEY.fullmatch, self.config)):
             yield "Invalid config"
         yield from networking_problems(self.networking)
+
+    def open_source(self, options: KafkaSourceOptions, opening: Opening) -> Source:
+        """Raises ConnectionFailed."""
+        from brookmill.connections.kafka.source import KafkaSource
+
+        return KafkaSource(self, options, opening)
+
+    def open_sink(self, options: KafkaSinkOptions, opening: Opening) -> Sink:
+        """Raises ConnectionFailed."""
+        from brookmill.connections.kafka.sink import KafkaSink
+
+        return KafkaSink(self, options, opening)

@@ -1,0 +1,67 @@
+"""The fields of ``$source`` and ``$emit`` for Kafka, as pipelines write them."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any, Literal
+
+import msgspec
+from msgspec import UNSET, UnsetType, field
+
+from brookmill.domain.duration import Duration
+
+KeyFormat = Literal["binData", "string", "json", "int", "long", "double"]
+Topic = Annotated[str, msgspec.Meta(min_length=1, max_length=249)]
+Reset = Literal["latest", "end", "largest", "earliest", "beginning", "smallest"]
+
+
+class SourceConfig(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """``enable_auto_commit`` None: true. Reference: engine reference, section 1.2."""
+
+    auto_offset_reset: Reset | None = None
+    group_id: Annotated[str, msgspec.Meta(min_length=1)] | None = None
+    enable_auto_commit: bool | None = None
+    key_format: KeyFormat = field(name="keyFormat", default="binData")
+    key_format_error: Literal["dlq", "passThrough"] = field(name="keyFormatError", default="dlq")
+
+
+class KafkaSourceOptions(
+    msgspec.Struct, frozen=True, kw_only=True, rename="camel", forbid_unknown_fields=True
+):
+    """``time_field`` is an expression and the planner's; ``partition_idle_timeout`` UNSET: partitions never
+    idle.
+    """
+
+    connection_name: str
+    topic: Topic | Annotated[list[Topic], msgspec.Meta(min_length=1)]
+    time_field: Any | UnsetType = UNSET
+    ts_field_name: str | UnsetType = UNSET
+    partition_idle_timeout: Duration | UnsetType = UNSET
+    config: SourceConfig = SourceConfig()
+
+    @property
+    def topics(self) -> list[str]:
+        """Each topic once, in the order written."""
+        return [self.topic] if isinstance(self.topic, str) else list(dict.fromkeys(self.topic))
+
+
+class SinkConfig(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """``headers``, ``key`` and ``tombstone_when`` are expressions. Reference: engine reference, section 1.3."""
+
+    acks: Literal["all", "-1", "0", "1"] | Literal[-1, 0, 1] | None = None
+    compression_type: Literal["none", "gzip", "snappy", "lz4", "zstd"] | None = None
+    date_format: Literal["default", "ISO8601"] = field(name="dateFormat", default="default")
+    output_format: Literal["relaxedJson", "canonicalJson", "basicJson"] = field(
+        name="outputFormat", default="relaxedJson"
+    )
+    headers: Any | UnsetType = UNSET
+    key: Any | UnsetType = UNSET
+    key_format: KeyFormat = field(name="keyFormat", default="binData")
+    tombstone_when: Any | UnsetType = field(name="tombstoneWhen", default=UNSET)
+
+
+class KafkaSinkOptions(msgspec.Struct, frozen=True, kw_only=True, rename="camel", forbid_unknown_fields=True):
+    """``topic`` is a name or an expression that gives one."""
+
+    connection_name: str
+    topic: Any
+    config: SinkConfig = SinkConfig()

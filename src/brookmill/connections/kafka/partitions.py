@@ -1,0 +1,144 @@
+"""Which partitions a source reads, and how far it is in each."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from bson import Int64
+
+from brookmill.connections.kafka.trouble import TIMEOUT, Trouble, failed
+from brookmill.errors import ConnectionFailed
+
+if TYPE_CHECKING:
+    from confluent_kafka import Consumer
+
+    from brookmill.connections.kafka.options import KafkaSourceOptions
+
+#: Where ``auto_offset_reset`` begins with the oldest message.
+EARLIEST = frozenset({"earliest", "beginning", "smallest"})
+
+
+@dataclass(slots=True)
+class Partition:
+    """``next``: the offset to read next. ``checkpoint``: the one in the kept checkpoint. ``heard``: monotonic
+    time of the last message, or of the beginning.
+    """
+
+    topic: str
+    number: int
+    next: int
+    heard: float
+    checkpoint: int | None = None
+
+
+class Partitions:
+    """In the order in which they were first seen: an index is a partition's number for ever."""
+
+    def __init__(self, consumer: Consumer, options: KafkaSourceOptions, trouble: Trouble) -> None:
+        self._consumer = consumer
+        self._topics = options.topics
+        self._trouble = trouble
+        self._members: list[Partition] = []
+        self.index: dict[tuple[str, int], int] = {}
+
+    def __len__(self) -> int:
+        return len(self._members)
+
+    def __getitem__(self, index: int) -> Partition:
+        return self._members[index]
+
+    def __iter__(self) -> Iterator[Partition]:
+        return iter(self._members)
+
+    def resume(self, position: Any, now: float) -> None:
+        """Go on where ``position`` was."""
+        for topic, number, offset in position:
+            self._add(Partition(topic, number, int(offset), now, int(offset)))
+        self._assign(self._members)
+
+    def position(self) -> list[list[Any]]:
+        """Topic, partition and next offset of each."""
+        return [[p.topic, p.number, Int64(p.next)] for p in self._members]
+
+    def discover(self, reset: str, now: float, *, first: bool) -> None:
+        """Take up what the topics have and this has not. Raises ConnectionFailed, 419 for a topic without
+        any.
+
+        ``first``: nothing was ever read, so the group's offsets count, then ``reset``. A partition that came
+        into being later is newer than "latest" was at first: it is read from its beginning, so nothing is
+        lost.
+        """
+        new = [p for topic in self._topics for p in self._numbers(topic) if p not in self.index]
+        if not new:
+            return
+        starts = self._starts(new, reset) if first else self._starts(new, "earliest")
+        if first:
+            starts |= self._committed(new)
+        added = [Partition(*partition, next=starts[partition], heard=now) for partition in new]
+        for partition in added:
+            self._add(partition)
+        self._assign(added)
+
+    def stats(self, idle: frozenset[int]) -> dict[str, Any]:
+        """As in the stats reply. Reference: engine reference, section 5.1."""
+        several = len(self._topics) > 1
+        shown = [self._shown(p, i in idle, several) for i, p in enumerate(self._members)]
+        return {
+            "kafkaPartitions": shown,
+            "kafkaTotalOffsetLag": Int64(sum(p["partitionOffsetLag"] for p in shown)),
+        }
+
+    def _shown(self, partition: Partition, idle: bool, several: bool) -> dict[str, Any]:
+        from confluent_kafka import TopicPartition
+
+        asked = TopicPartition(partition.topic, partition.number)
+        _, high = self._consumer.get_watermark_offsets(
+            asked, cached=True
+        )  # as of the last fetch; asks nobody
+        shown: dict[str, Any] = {"topic": partition.topic} if several else {}
+        shown |= {"partition": partition.number, "currentOffset": Int64(partition.next)}
+        if partition.checkpoint is not None:
+            shown["checkpointOffset"] = Int64(partition.checkpoint)
+        return shown | {"isIdle": idle, "partitionOffsetLag": Int64(max(0, high - partition.next))}
+
+    def _add(self, partition: Partition) -> None:
+        self.index[partition.topic, partition.number] = len(self._members)
+        self._members.append(partition)
+
+    def _assign(self, partitions: Sequence[Partition]) -> None:
+        from confluent_kafka import TopicPartition
+
+        self._consumer.incremental_assign([TopicPartition(p.topic, p.number, p.next) for p in partitions])
+
+    def _numbers(self, topic: str) -> list[tuple[str, int]]:
+        found = self._trouble.topics(self._consumer, topic).topics[topic]
+        if not found.partitions:
+            why = f": {found.error.str()}" if found.error else ""
+            raise ConnectionFailed(
+                f"no partitions found in the Kafka topic {topic}{why}", retry=False, code=419
+            )
+        return [(topic, number) for number in sorted(found.partitions)]
+
+    def _starts(self, partitions: Sequence[tuple[str, int]], reset: str) -> dict[tuple[str, int], int]:
+        from confluent_kafka import KafkaException, TopicPartition
+
+        end = 0 if reset in EARLIEST else 1
+        try:
+            return {
+                partition: self._consumer.get_watermark_offsets(TopicPartition(*partition), TIMEOUT)[end]
+                for partition in partitions
+            }
+        except KafkaException as e:
+            raise failed("Could not read the offsets of the Kafka topic", e.args[0]) from e
+
+    def _committed(self, partitions: Sequence[tuple[str, int]]) -> dict[tuple[str, int], int]:
+        from confluent_kafka import KafkaException, TopicPartition
+
+        try:
+            asked = [TopicPartition(topic, number) for topic, number in partitions]
+            kept = self._consumer.committed(asked, TIMEOUT)
+        except KafkaException as e:
+            raise failed("Could not read the offsets of the Kafka consumer group", e.args[0]) from e
+        return {(p.topic, p.partition): p.offset for p in kept if p.offset >= 0}

@@ -1,0 +1,172 @@
+"""Writes to Kafka topics; whether it arrived is known when ``flush`` returns."""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING, Any
+
+from brookmill.connections import DeadLetter, Form, Opening, Output
+from brookmill.connections.kafka.client import PRODUCER_KEYS, allowed, client_config
+from brookmill.connections.kafka.keys import Headers, write_headers, write_key
+from brookmill.connections.kafka.options import KafkaSinkOptions
+from brookmill.connections.kafka.trouble import TIMEOUT, Trouble, failed
+from brookmill.errors import ConnectionFailed, DocumentError
+from brookmill.mql.values import MISSING, nullish
+
+if TYPE_CHECKING:
+    from confluent_kafka import KafkaError, Message, Producer
+
+    from brookmill.connections.kafka import Kafka
+
+#: The stage's name in dead letters and statistics.
+OPERATOR = "KafkaEmitOperator"
+#: Upstream's limit of distinct topics of one processor.
+_TOPICS = 1000
+_TOPIC = re.compile(r"[A-Za-z0-9._-]{1,249}")
+#: Seconds of one wait for room in the queue.
+_WAIT = 0.1
+#: Bytes on their way to the brokers, beyond which writing waits.
+_QUEUE = 64 * 1024 * 1024
+
+
+class KafkaSink:
+    """A ``Sink``. Columns or constants it knows: ``topic``, ``key``, ``headers``, ``tombstoneWhen``."""
+
+    accepts: Form = "json"
+
+    def __init__(self, connection: Kafka, options: KafkaSinkOptions, opening: Opening) -> None:
+        """Raises ConnectionFailed when the settings are wrong or no broker answers."""
+        from confluent_kafka import KafkaException
+
+        self._failure = KafkaException
+        self._config = options.config
+        self._constants = opening.constants
+        self._trouble = Trouble(opening.clock)
+        self._topics: set[str] = set()
+        self._undelivered: KafkaError | None = None
+        self._letters: list[DeadLetter] = []
+        self._producer = self._open(connection)
+        self._trouble.topics(self._producer)
+
+    def _open(self, connection: Kafka) -> Producer:
+        from confluent_kafka import Producer
+
+        config = {
+            "linger.ms": 5,
+            "message.timeout.ms": int(TIMEOUT * 1000),
+            "queue.buffering.max.kbytes": _QUEUE // 1024,
+            **client_config(connection),
+            **allowed(connection.config, PRODUCER_KEYS),
+            "delivery.report.only.error": True,
+            "on_delivery": self._delivered,
+            "error_cb": self._trouble.hear,
+        }
+        if self._config.acks is not None:
+            config["acks"] = str(self._config.acks)
+        if self._config.compression_type is not None:
+            config["compression.type"] = self._config.compression_type
+        try:
+            return Producer(config)
+        except self._failure as e:
+            raise failed("The Kafka connection's settings are not valid,", e.args[0]) from e
+
+    def write(self, output: Output) -> list[DeadLetter]:
+        if output.columns or self._constants.keys() != {"topic"}:
+            self._write_each(output)
+        else:
+            topic = self._constants["topic"]
+            for value in output.values:
+                self._produce(topic, value, value)
+        self._producer.poll(0)
+        return self._outcome()
+
+    def flush(self) -> list[DeadLetter]:
+        left = self._producer.flush(TIMEOUT)
+        letters = self._outcome()
+        if left:
+            raise ConnectionFailed(
+                f"{left} messages could not be delivered to Kafka in {TIMEOUT:.0f} seconds"
+            )
+        return letters
+
+    def close(self) -> None:
+        self._producer.purge()  # what is not flushed belongs to no checkpoint and will come again
+
+    def _write_each(self, output: Output) -> None:
+        columns = output.columns
+        for i, value in enumerate(output.values):
+            message = {**self._constants, **{name: column[i] for name, column in columns.items()}}
+            try:
+                self._write_one(value, message)
+            except DocumentError as e:
+                self._refuse(value, str(e))
+
+    def _write_one(self, value: bytes, message: dict[str, Any]) -> None:
+        topic = self._topic(message["topic"])
+        tombstone = message.get("tombstoneWhen", False)
+        if not isinstance(tombstone, bool):
+            raise DocumentError("tombstoneWhen must give a boolean")
+        key = message.get("key", MISSING)
+        raw_key = None if nullish(key) else write_key(key, self._config.key_format)
+        headers = message.get("headers", MISSING)
+        pairs = [] if nullish(headers) else write_headers(headers)
+        self._produce(topic, None if tombstone else value, value, raw_key, pairs)
+
+    def _topic(self, topic: Any) -> str:
+        if not isinstance(topic, str) or not _TOPIC.fullmatch(topic):
+            raise DocumentError("the Kafka topic must be a string of letters, digits, '.', '_' and '-'")
+        if topic not in self._topics:
+            if len(self._topics) >= _TOPICS:
+                raise DocumentError(f"a processor writes to at most {_TOPICS} Kafka topics")
+            self._topics.add(topic)
+        return topic
+
+    def _produce(
+        self,
+        topic: str,
+        value: bytes | None,
+        document: bytes,
+        key: bytes | None = None,
+        headers: Headers = (),
+    ) -> None:
+        while True:
+            try:
+                self._producer.produce(topic, value, key, headers=list(pairs))
+            except BufferError:
+                self._producer.poll(_WAIT)  # the queue is full: wait for the brokers, or for their failure
+                self._raise()
+            except self._failure as e:
+                if not _too_large(e.args[0]):
+                    raise failed("Could not write to the Kafka topic", e.args[0]) from e
+                self._refuse(document, e.args[0].str())
+                return
+            else:
+                return
+
+    def _delivered(self, error: KafkaError | None, message: Message) -> None:
+        """Called for failures only, from ``poll`` and ``flush``."""
+        if error is None:
+            return
+        if _too_large(error):
+            self._refuse(message.value() or b"", error.str())
+        else:
+            self._undelivered = error
+
+    def _refuse(self, document: bytes, reason: str) -> None:
+        self._letters.append(DeadLetter(reason, OPERATOR, document, {}))
+
+    def _outcome(self) -> list[DeadLetter]:
+        self._raise()
+        letters, self._letters = self._letters, []
+        return letters
+
+    def _raise(self) -> None:
+        if self._undelivered is not None:
+            raise failed("Could not write to the Kafka topic", self._undelivered)
+        self._trouble.check(self._producer)
+
+
+def _too_large(error: KafkaError) -> bool:
+    from confluent_kafka import KafkaError as Code
+
+    return error.code() in {Code.MSG_SIZE_TOO_LARGE, Code.INVALID_RECORD}

@@ -1,0 +1,67 @@
+"""What a new worker is told: gathered from the store in one snapshot."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+
+from brookmill.config import Settings
+from brookmill.connections.cluster import Cluster
+from brookmill.domain.connection import Connection
+from brookmill.domain.processor import Processor, State
+from brookmill.mql.ejson import parse_json
+from brookmill.mql.values import Value
+from brookmill.runtime.messages import Start
+from brookmill.store import Session, Store
+from brookmill.store.connections import settings_of
+
+
+def assignment(store: Store, processor_id: str, generation: int, settings: Settings) -> Start | None:
+    """None when the processor is gone, not started, or of another generation by now."""
+    with store.read() as session:
+        processor = session.processor_by_id(processor_id)
+        if processor is None or (processor.generation, processor.state) != (generation, State.STARTED):
+            return None
+        return _start(session, processor, settings)
+
+
+def _start(session: Session, processor: Processor, settings: Settings) -> Start | None:
+    workspace = session.workspace_by_id(processor.workspace_id)
+    if workspace is None:
+        return None
+    named = set(_names(parse_json(processor.pipeline)))
+    if processor.options:
+        named |= set(_names(parse_json(processor.options)))
+    connections = {str(c.name): c for c in session.connections(workspace) if c.name in named}
+    return Start(
+        processor_id=processor.id,
+        name=processor.name,
+        instance=workspace.name if len(session.workspaces(workspace.group_id)) > 1 else None,
+        pipeline=processor.pipeline,
+        options=processor.options,
+        connections={name: settings_of(c) for name, c in connections.items()},
+        clusters=dict(_clusters(session, connections.values())),
+        checkpoint=session.checkpoint(processor.id),
+        checkpoint_interval=settings.checkpoint_interval,
+        sample_rate=settings.sample_rate,
+    )
+
+
+def _names(value: Value) -> Iterator[str]:
+    """Every string under the key ``connectionName``, wherever it stands: a worker gets no others."""
+    if isinstance(value, dict):
+        for key, member in value.items():
+            if key == "connectionName" and isinstance(member, str):
+                yield member
+            else:
+                yield from _names(member)
+    elif isinstance(value, list):
+        for item in value:
+            yield from _names(item)
+
+
+def _clusters(session: Session, connections: Iterable[Connection]) -> Iterator[tuple[str, str]]:
+    for connection in connections:
+        if isinstance(connection, Cluster) and isinstance(connection.cluster_name, str):
+            cluster = session.cluster(connection.cluster_name)
+            if cluster is not None:
+                yield cluster.name, cluster.uri.reveal()

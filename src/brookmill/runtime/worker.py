@@ -1,0 +1,131 @@
+"""The worker process: opens one pipeline and runs it in a plain blocking loop until told to stop.
+
+Started by a Launcher as ``python -m brookmill.runtime.worker FD``; it knows nothing of the store.
+"""
+
+from __future__ import annotations
+
+import os
+import socket
+import sys
+import traceback
+
+import bson
+
+from brookmill.clock import Clock, SystemClock
+from brookmill.errors import BrookmillError, ConnectionFailed
+from brookmill.runtime import messages
+from brookmill.runtime.channel import Channel
+from brookmill.runtime.checkpoint import Checkpoint, CheckpointUnreadableError
+from brookmill.runtime.control import HEARTBEAT, Control
+from brookmill.runtime.flow import Flow
+from brookmill.runtime.messages import Failed, Running, Start, Stopped, ToSupervisor, ToWorker
+from brookmill.runtime.opening import opened
+
+#: Seconds the supervisor may take to keep the last checkpoint.
+_LAST_WORD = 30.0
+
+
+class SupersededError(Exception):
+    """The supervisor keeps no checkpoint of this worker any more: a newer generation runs."""
+
+
+class Loop:
+    """Turns a flow, takes a checkpoint when one is due, and one at the end."""
+
+    def __init__(
+        self, flow: Flow, control: Control, channel: Channel[ToWorker, ToSupervisor], clock: Clock
+    ) -> None:
+        self._flow = flow
+        self._control = control
+        self._channel = channel
+        self._clock = clock
+        self._sequence = 0
+        self._pending: Checkpoint | None = None
+
+    def run(self, interval: float) -> None:
+        """Until told to stop. ``interval``: seconds between checkpoints. Raises what stops a flow for good."""
+        now = self._clock.monotonic()
+        checkpoint_due, stats_due = now + interval, now
+        while not self._control.stopping.is_set():
+            self._flow.turn()
+            self._settle(0)
+            now = self._clock.monotonic()
+            if now >= stats_due:
+                self._control.stats = bson.encode(self._flow.stats())
+                stats_due = now + HEARTBEAT
+            if now >= checkpoint_due and self._pending is None:
+                self._checkpoint()
+                checkpoint_due = now + interval
+        self._settle(_LAST_WORD)
+        self._checkpoint()
+        self._settle(_LAST_WORD)
+
+    def _checkpoint(self) -> None:
+        checkpoint = self._flow.checkpoint()
+        if checkpoint is not None:
+            self._sequence += 1
+            self._pending = checkpoint
+            self._channel.send(messages.Checkpoint(sequence=self._sequence, data=checkpoint.encode()))
+
+    def _settle(self, timeout: float) -> None:
+        """Hear whether the pending checkpoint is kept. One at a time: a slow store holds none but that."""
+        if self._pending is None:
+            return
+        answer = self._control.acknowledged(timeout)
+        if answer is None:
+            return
+        if not answer.kept:
+            raise SupersededError
+        self._flow.acknowledge(self._pending)
+        self._pending = None
+
+
+def failure(error: BaseException) -> Failed:
+    """What to tell the supervisor about ``error``, by whose fault it is."""
+    match error:
+        case ConnectionFailed():
+            kind: messages.FailureClass = "connection" if error.retry else "user"
+            return Failed(error=str(error), kind=kind, code=error.code, name=error.name)
+        case MemoryError():
+            return Failed(
+                error="Worker out of memory", kind="memory", code=418, name="StreamProcessorWorkerOutOfMemory"
+            )
+        case CheckpointUnreadableError():
+            return Failed(error=str(error), kind="user")
+        case BrookmillError():
+            return Failed(error=str(error), kind="user", code=420, name="StreamProcessorInvalidOptions")
+    trace = "".join(traceback.format_exception(error))
+    return Failed(error=f"An internal error occurred: {type(error).__name__}", kind="internal", trace=trace)
+
+
+def serve(channel: Channel[ToWorker, ToSupervisor], start: Start, clock: Clock) -> ToSupervisor:
+    """Run what ``start`` describes until told to stop; answer the last word to the supervisor."""
+    control = Control(channel)
+    control.start()
+    try:
+        flow = opened(start, clock)
+        try:
+            channel.send(Running())
+            Loop(flow, control, channel, clock).run(start.checkpoint_interval)
+        finally:
+            flow.close()
+    except SupersededError:
+        return Stopped()
+    except Exception as error:
+        return failure(error)
+    return Stopped()
+
+
+def main(fd: int) -> None:
+    """Serve the socket ``fd``. The process ends without clean-up: a client library may not hold it back."""
+    channel: Channel[ToWorker, ToSupervisor] = Channel(socket.socket(fileno=fd), ToWorker)
+    start = channel.receive(60.0)
+    if isinstance(start, Start):
+        channel.send(serve(channel, start, SystemClock()))
+    sys.stdout.flush()
+    os._exit(0)
+
+
+if __name__ == "__main__":
+    main(int(sys.argv[1]))
