@@ -58,12 +58,15 @@ def serve(settings: Settings, announce: Callable[[Running], None]) -> None:
     from brookmill.operations import Services
     from brookmill.runtime import Supervisor
     from brookmill.store import Store
+    from brookmill.store.seed import seed
 
     log = structlog.get_logger(__name__)
     clock, data = SystemClock(), Path(settings.data_dir)
     with contextlib.ExitStack() as stack:
         stack.enter_context(_alone_in(data))
         store = stack.enter_context(contextlib.closing(Store.open(settings, clock)))
+        if settings.dev:
+            seed(store, data, clock.now())
         listener = stack.enter_context(_listening(settings))
         supervisor = stack.enter_context(contextlib.closing(Supervisor(store, clock, settings)))
         services = Services(store, supervisor, clock, settings)

@@ -1,10 +1,14 @@
-"""``brookmill serve`` and ``brookmill env``."""
+"""``brookmill serve``, and ``brookmill env`` for those who want to talk to it."""
 
 from __future__ import annotations
 
 import sys
-from typing import TYPE_CHECKING, Literal
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Literal
 
+from cyclopts import Parameter
+
+from brookmill.cli import Refused
 from brookmill.cli.flags import HERE, Place
 
 if TYPE_CHECKING:
@@ -58,6 +62,57 @@ def serve(
     )
     logs.configure(settings.log_level, settings.log_format)
     app.serve(settings, _announce)
+
+
+def env(
+    place: Place = HERE,
+    *,
+    output: Annotated[Literal["export", "json"], Parameter(name=["--output", "-o"])] = "export",
+) -> None:
+    """Print the variables by which Atlas clients find the running server and its --dev credentials.
+
+    Use it as: eval "$(brookmill env)".
+
+    Parameters
+    ----------
+    output
+        Lines for a shell, or one JSON object.
+    """
+    import shlex
+
+    import msgspec
+
+    variables = _variables(place)
+    if output == "json":
+        print(msgspec.json.encode(variables).decode())
+    else:
+        print("\n".join(f"export {name}={shlex.quote(value)}" for name, value in variables.items()))
+
+
+def _variables(place: Place) -> dict[str, str]:
+    """By the names in which the clients read them. Raises StartError, Refused."""
+    from brookmill.app import StartError, running
+    from brookmill.store.seed import credentials
+
+    data = Path(place.settings().data_dir)
+    server, made = running(data), credentials(data)
+    if server is None:
+        raise StartError(f"no server runs on the data directory {data}; start one: brookmill serve --dev")
+    if made is None:
+        raise Refused("there are no development credentials: the server never ran with --dev. See: access")
+    return {
+        "MONGODB_ATLAS_BASE_URL": server.http,
+        "MONGODB_ATLAS_OPS_MANAGER_URL": f"{server.http}/",
+        "MONGODB_ATLAS_PUBLIC_API_KEY": made.public_key,
+        "MONGODB_ATLAS_PRIVATE_API_KEY": made.private_key.reveal(),
+        "MONGODB_ATLAS_CLIENT_ID": made.client_id,
+        "MONGODB_ATLAS_CLIENT_SECRET": made.client_secret.reveal(),
+        "MONGODB_ATLAS_ORG_ID": made.org_id,
+        "MONGODB_ATLAS_PROJECT_ID": made.project_id,
+        "MDB_MCP_API_BASE_URL": f"{server.http}/",
+        "MDB_MCP_API_CLIENT_ID": made.client_id,
+        "MDB_MCP_API_CLIENT_SECRET": made.client_secret.reveal(),
+    }
 
 
 def _announce(server: Running) -> None:
