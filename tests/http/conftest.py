@@ -8,7 +8,6 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import Any
 
 import httpx
@@ -20,6 +19,7 @@ from brookmill import http
 from brookmill.clock import SystemClock
 from brookmill.config import Settings
 from brookmill.domain.access import ApiKey, ClientSecret, ServiceAccount
+from brookmill.domain.names import new_id
 from brookmill.domain.principal import Role
 from brookmill.domain.workspace import DataProcessRegion, Group, Organization, Workspace
 from brookmill.operations import Services
@@ -54,7 +54,7 @@ class Bearer(httpx.Auth):
 
 @dataclass
 class Mill:
-    """A running server. Organization ``a`` has the projects ``own`` and ``foreign``, organization ``b`` has ``other``."""
+    """A running server. Organization ``a`` has the projects ``own`` and ``foreign``, ``b`` has ``other``."""
 
     services: Services
     clock: ShiftedClock
@@ -64,7 +64,8 @@ class Mill:
     foreign: Group
     other: Group
     url: str = ""
-    _made: int = field(default=0)
+    clients: contextlib.ExitStack = field(default_factory=contextlib.ExitStack)
+    _made: int = 0
 
     @property
     def store(self) -> Store:
@@ -79,7 +80,7 @@ class Mill:
         """Public and private key."""
         public, private = credentials.new_public_key(), credentials.new_private_key()
         key = ApiKey(
-            id=credentials.new_id(),
+            id=new_id(self.clock.now()),
             org_id=org_id or self.a.id,
             public_key=public,
             description="test",
@@ -109,7 +110,10 @@ class Mill:
             group_roles=groups or {},
         )
         secret = ClientSecret(
-            id=credentials.new_id(), masked=credentials.masked(text), created=0.0, expires=self.clock.now() + 1e9
+            id=new_id(self.clock.now()),
+            masked=credentials.masked(text),
+            created=0.0,
+            expires=self.clock.now() + 1e9,
         )
         with self.store.write() as session:
             session.access.add_service_account(account)
@@ -127,13 +131,14 @@ class Mill:
 
     def client(self, auth: Any = None, accept: str | None = V) -> httpx.Client:
         headers = {"Accept": accept} if accept else {}
-        return httpx.Client(base_url=f"{self.url}/api/atlas/v2", auth=auth, headers=headers, timeout=30)
+        client = httpx.Client(base_url=f"{self.url}/api/atlas/v2", auth=auth, headers=headers, timeout=30)
+        return self.clients.enter_context(client)
 
     def workspace(self, group: Group | None = None) -> Workspace:
         """A new one."""
         self._made += 1
         workspace = Workspace(
-            id=credentials.new_id(),
+            id=new_id(self.clock.now()),
             group_id=(group or self.own).id,
             name=f"ws{self._made}",
             region=DataProcessRegion(cloud_provider="AWS", region="VIRGINIA_USA"),
@@ -175,7 +180,7 @@ def _running(settings: Settings) -> Iterator[Mill]:
         mill = _seeded(services, clock)
         mill.url = f"http://127.0.0.1:{listener.getsockname()[1]}"
         config = uvicorn.Config(
-            http.application(services),  # type: ignore[arg-type]
+            http.application(services),
             log_config=None,
             access_log=False,
             server_header=False,
@@ -188,6 +193,7 @@ def _running(settings: Settings) -> Iterator[Mill]:
             _wait(lambda: server.started or not thread.is_alive())
             yield mill
         finally:
+            mill.clients.close()
             server.should_exit = True
             thread.join()
 

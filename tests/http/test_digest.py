@@ -8,8 +8,9 @@ import pytest
 
 from brookmill.clock import VirtualClock
 from brookmill.domain.secret import Secret
-from brookmill.http.digest import REALM, Credentials, challenge, matches, parse, response
+from brookmill.http.digest import Credentials, challenge, matches, parse, response
 from brookmill.http.nonces import LIFETIME, Nonces
+from brookmill.operations.identity import REALM
 
 GOOD = {
     "username": '"abcdefgh"',
@@ -30,7 +31,9 @@ def header(**changes: str | None) -> str:
 
 def test_the_challenge_as_recorded() -> None:
     assert challenge("x" * 32, stale=False) == (
-        'Digest realm="MMS Public API", domain="", nonce="' + "x" * 32 + '", algorithm=MD5, qop="auth", stale=false'
+        'Digest realm="MMS Public API", domain="", nonce="'
+        + "x" * 32
+        + '", algorithm=MD5, qop="auth", stale=false'
     )
     assert challenge("x", stale=True).endswith(", stale=true")
 

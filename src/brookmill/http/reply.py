@@ -12,6 +12,7 @@ from typing import Any
 
 import msgspec
 
+from brookmill import __version__
 from brookmill.errors import UserError
 from brookmill.http.digest import challenge
 from brookmill.http.exchange import Exchange, Send
@@ -33,11 +34,12 @@ _UNAUTHORIZED = b"""{
   "errorCode" : "UNEXPECTED_ERROR"
 }"""
 
-_SECURITY = (
+_ALWAYS = (
     (b"x-content-type-options", b"nosniff"),
     (b"x-frame-options", b"DENY"),
     (b"referrer-policy", b"strict-origin-when-cross-origin"),
     (b"x-permitted-cross-domain-policies", b"none"),
+    (b"x-brookmill-version", __version__.encode()),
 )
 _OVER_TLS = (b"strict-transport-security", b"max-age=31536000; includeSubDomains")
 
@@ -52,7 +54,7 @@ class Reply:
     headers: list[tuple[str, str]] = field(default_factory=list)
 
     async def send(self, exchange: Exchange, send: Send) -> None:
-        headers = [(b"x-request-id", exchange.id.encode()), *_SECURITY]
+        headers = [(b"x-request-id", exchange.id.encode()), *_ALWAYS]
         if exchange.base_url.startswith("https:"):
             headers.append(_OVER_TLS)
         if self.media is not None:
