@@ -11,19 +11,21 @@ from brookmill.domain.connection import Connection
 from brookmill.domain.secret import Secret
 
 
-def _reveal(value: Any) -> str:
+def reveal(value: Any) -> str:
+    """``enc_hook`` for what is written where nobody else reads: sealed, or in a file for its owner only."""
     if isinstance(value, Secret):
         return value.reveal()
-    raise NotImplementedError(f"a connection cannot keep a {type(value).__name__}")
+    raise NotImplementedError(f"the store cannot keep a {type(value).__name__}")
 
 
-def _hide(type: type, value: Any) -> Any:
+def hide(type: type, value: Any) -> Any:
+    """``dec_hook``: the inverse of ``reveal``."""
     if type is Secret and isinstance(value, str):
         return Secret(value)
-    raise NotImplementedError(f"a connection cannot keep a {type.__name__}")
+    raise NotImplementedError(f"the store cannot keep a {type.__name__}")
 
 
-_encoder = msgspec.json.Encoder(enc_hook=_reveal)
+_encoder = msgspec.json.Encoder(enc_hook=reveal)
 
 
 def settings_of(connection: Connection) -> bytes:
@@ -33,4 +35,4 @@ def settings_of(connection: Connection) -> bytes:
 
 def connection_of(type: str, settings: bytes) -> Connection:
     """The connection that ``settings_of`` wrote. Taking a member away needs a migration."""
-    return msgspec.json.decode(settings, type=CONNECTIONS[type], dec_hook=_hide)
+    return msgspec.json.decode(settings, type=CONNECTIONS[type], dec_hook=hide)
