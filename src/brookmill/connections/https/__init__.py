@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
+from typing import ClassVar
 
 from msgspec import UNSET, UnsetType
 
-from brookmill.connections import CONNECTIONS
+from brookmill.connections import CONNECTIONS, Opening, Sink
 from brookmill.connections.host import is_http_url
+from brookmill.connections.https.options import HttpsOptions
 from brookmill.domain.connection import Connection
 
 _FIELD_NAME = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]{1,256}")
@@ -20,6 +22,7 @@ class Https(Connection, frozen=True, kw_only=True, tag="Https"):
     """``headers`` go with every request and are returned as they were sent, values too."""
 
     required = ("url",)
+    sink_options: ClassVar[Mapping[str, type[HttpsOptions]]] = {"$https": HttpsOptions}
 
     headers: dict[str, str] | UnsetType = UNSET
     url: str | UnsetType = UNSET
@@ -32,3 +35,9 @@ class Https(Connection, frozen=True, kw_only=True, tag="Https"):
             for name, value in self.headers.items()
         ):
             yield "Invalid headers"
+
+    def open_sink(self, options: HttpsOptions, opening: Opening) -> Sink:
+        """Raises ConnectionFailed."""
+        from brookmill.connections.https.sink import HttpsSink
+
+        return HttpsSink(self, options, opening)

@@ -131,7 +131,7 @@ class KafkaSink:
     ) -> None:
         while True:
             try:
-                self._producer.produce(topic, value, key, headers=list(pairs))
+                self._producer.produce(topic, value, key, headers=list(headers))
             except BufferError:
                 self._producer.poll(_WAIT)  # the queue is full: wait for the brokers, or for their failure
                 self._raise()
