@@ -62,8 +62,7 @@ def at(value: Any, path: str) -> Any:
     for part in path.split("."):
         if not isinstance(value, msgspec.Struct):
             return UNSET
-        fields = {field.encode_name: field.name for field in msgspec.structs.fields(value)}
-        value = getattr(value, fields[part])
+        value = getattr(value, dict(_names(value))[part])
     return value
 
 
@@ -100,9 +99,9 @@ def merged(kept: Any, sent: Any) -> Any:
         return UNSET if sent is None else sent
     kept = _without_old_variant(kept, sent)
     changes = {
-        field.name: merged(getattr(kept, field.name), value)
-        for field in msgspec.structs.fields(kept)
-        if (value := getattr(sent, field.name)) is not UNSET
+        name: merged(getattr(kept, name), value)
+        for name in kept.__struct_fields__
+        if (value := getattr(sent, name)) is not UNSET
     }
     return msgspec.structs.replace(kept, **changes)
 
@@ -138,5 +137,10 @@ def secrets(value: Any, path: str = "") -> Iterator[tuple[str, Secret]]:
     if isinstance(value, Secret):
         yield path, value
     elif isinstance(value, msgspec.Struct):
-        for field in msgspec.structs.fields(value):
-            yield from secrets(getattr(value, field.name), f"{path}.{field.encode_name}".lstrip("."))
+        for wire, name in _names(value):
+            yield from secrets(getattr(value, name), f"{path}.{wire}".lstrip("."))
+
+
+def _names(struct: msgspec.Struct) -> Iterator[tuple[str, str]]:
+    """Wire name and attribute name of every member."""
+    return zip(struct.__struct_encode_fields__, struct.__struct_fields__, strict=True)

@@ -20,11 +20,11 @@ def answer(value: Any, *, omit: frozenset[str] = frozenset()) -> Any:
     """
     if isinstance(value, msgspec.Struct):
         members = {
-            field.encode_name: answer(member)
-            for field in msgspec.structs.fields(value)
-            if not isinstance(member := getattr(value, field.name), Secret)
+            wire: answer(member)
+            for wire, name in zip(value.__struct_encode_fields__, value.__struct_fields__, strict=True)
+            if not isinstance(member := getattr(value, name), Secret)
             and member is not UNSET
-            and field.encode_name not in omit
+            and wire not in omit
         }
         config = value.__struct_config__
         if config.tag_field is not None:

@@ -190,7 +190,7 @@ def _members_of_others(shape: type[Connection]) -> frozenset[str]:
 
 
 def _members(shape: type[Connection]) -> frozenset[str]:
-    return frozenset(field.encode_name for field in msgspec.structs.fields(shape))
+    return frozenset(shape.__struct_encode_fields__)
 
 
 def _validate(connection: Connection) -> None:

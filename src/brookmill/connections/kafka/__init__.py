@@ -79,9 +79,9 @@ class Authentication(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
             needed = ("username", "password")
         elif self.mechanism == "OAUTHBEARER":
             needed = ("token_endpoint_url", "client_id", "client_secret")
-        for field in msgspec.structs.fields(self):
-            if field.name in needed and getattr(self, field.name) is UNSET:
-                yield f"authentication.{field.encode_name} is required for mechanism {self.mechanism}"
+        for wire, name in zip(self.__struct_encode_fields__, self.__struct_fields__, strict=True):
+            if name in needed and getattr(self, name) is UNSET:
+                yield f"authentication.{wire} is required for mechanism {self.mechanism}"
 
 
 class Security(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
