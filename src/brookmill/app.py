@@ -7,9 +7,9 @@ import fcntl
 import os
 import signal
 import socket
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import msgspec
 
@@ -55,6 +55,7 @@ def serve(settings: Settings, announce: Callable[[Running], None]) -> None:
 
     from brookmill import http
     from brookmill.clock import SystemClock
+    from brookmill.http.certificates import ssl_parameters
     from brookmill.operations import Services
     from brookmill.runtime import Supervisor
     from brookmill.store import Store
@@ -70,7 +71,7 @@ def serve(settings: Settings, announce: Callable[[Running], None]) -> None:
         listener = stack.enter_context(_listening(settings))
         supervisor = stack.enter_context(contextlib.closing(Supervisor(store, clock, settings)))
         services = Services(store, supervisor, clock, settings)
-        server = uvicorn.Server(_uvicorn(http.application(services)))
+        server = uvicorn.Server(_uvicorn(http.application(services), ssl_parameters(settings, clock)))
         _stop_on_signals(server)
         supervisor.recover()
         told = stack.enter_context(_told(data, _base_url(settings, listener)))
@@ -116,12 +117,13 @@ def _base_url(settings: Settings, listener: socket.socket) -> str:
     return f"{scheme}://{f'[{host}]' if ':' in host else host}:{port}"
 
 
-def _uvicorn(application: Application) -> uvicorn.Config:
-    """Logs, measurements and who is behind a proxy are the application's own business."""
+def _uvicorn(application: Application, tls: Mapping[str, Any]) -> uvicorn.Config:
+    """Logs, measurements and who is behind a proxy are the application's own business. Raises StartError."""
     import uvicorn
 
-    return uvicorn.Config(
+    config = uvicorn.Config(
         application,
+        **tls,
         lifespan="on",
         log_config=None,
         access_log=False,
@@ -131,6 +133,11 @@ def _uvicorn(application: Application) -> uvicorn.Config:
         timeout_graceful_shutdown=10,
         ws="none",
     )
+    try:
+        config.load()
+    except OSError as e:  # the TLS files: missing, unreadable, not PEM, key of another certificate
+        raise StartError(f"TLS cannot be used: {e.strerror or e}") from None
+    return config
 
 
 def _stop_on_signals(server: uvicorn.Server) -> None:

@@ -100,7 +100,9 @@ def _variables(place: Place) -> dict[str, str]:
         raise StartError(f"no server runs on the data directory {data}; start one: brookmill serve --dev")
     if made is None:
         raise Refused("there are no development credentials: the server never ran with --dev. See: access")
-    return {
+    authority = data / "tls" / "ca.pem"
+    tls = {"SSL_CERT_FILE": str(authority.resolve())} if server.http.startswith("https") else {}
+    return (tls if authority.exists() else {}) | {
         "MONGODB_ATLAS_BASE_URL": server.http,
         "MONGODB_ATLAS_OPS_MANAGER_URL": f"{server.http}/",
         "MONGODB_ATLAS_PUBLIC_API_KEY": made.public_key,
