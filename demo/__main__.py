@@ -1,4 +1,4 @@
-"""``make demo``: Brookmill, two Kafka-protocol brokers and the real curl; status 0 only if all checks hold."""
+"""``make demo``: Brookmill, two Kafka-protocol brokers, the real curl; status 0 only if all checks hold."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from typing import Any
 from brookmill.testing import Server, server
 from demo.broker import broker
 from demo.connections import CLUSTER, Sample, samples
-from demo.curl import Curl
+from demo.curl import VERSION, Curl
 from demo.screen import Screen, same
 from demo.windows import PIPELINE, Reader, complete, reader
 
@@ -35,6 +35,11 @@ def main() -> None:
         screen.say(f"brokers at {first} and {second}, Brookmill at {running.base}")
         _name_the_cluster(running)
         curl = Curl(running.base, dict(running.environment))
+        screen.say(
+            '$KEY is "$MONGODB_ATLAS_PUBLIC_API_KEY:$MONGODB_ATLAS_PRIVATE_API_KEY" of `brookmill env`,'
+        )
+        screen.say("$P is $MONGODB_ATLAS_BASE_URL/api/atlas/v2/groups/$MONGODB_ATLAS_PROJECT_ID;")
+        screen.say(f'every call has -H "Accept: {VERSION}" and -H "Content-Type: application/json"')
         registry(screen, curl, samples(first))
         readers = [stack.enter_context(reader(address)) for address in (first, second)]
         processor(screen, curl, second, readers)
@@ -57,7 +62,7 @@ def registry(screen: Screen, curl: Curl, wanted: list[Sample]) -> None:
         )
     screen.check(True, f"{len(wanted)} connections created, and no secret came back")
     screen.step("Get a token of the service account, and update each connection with it")
-    screen.check(curl.token().status == 200, "the token endpoint gives a Bearer token")
+    screen.call(curl.token())
     for sample in wanted:
         answer = curl.bearer("PATCH", f"{CONNECTIONS}/{sample.name}", sample.changed)
         _written(screen, sample, screen.call(answer), sample.changed)

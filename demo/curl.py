@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import shlex
 import subprocess
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from string import Template
 from typing import Any
 
@@ -37,43 +37,49 @@ class Curl:
     calls: int = field(default=0)
 
     def digest(self, method: str, path: str, body: object = None) -> Answer:
-        return self._api(["--digest"], ("user", KEY), method, path, body)
+        shown = f'--digest -u "$KEY" -X {method} $P{path}'
+        return self._api(["--digest"], f'user = "{self._filled(KEY)}"', shown, method, path, body)
 
     def bearer(self, method: str, path: str, body: object = None) -> Answer:
-        return self._api([], ("header", "Authorization: Bearer $TOKEN"), method, path, body)
+        shown = f'-H "Authorization: Bearer $TOKEN" -X {method} $P{path}'
+        header = self._filled("Authorization: Bearer $TOKEN")
+        return self._api([], f'header = "{header}"', shown, method, path, body)
 
     def token(self) -> Answer:
         """Ask for an access token and keep it."""
-        form = ["--data", "grant_type=client_credentials"]
-        answer = self._run(form, ("user", ACCOUNT), "/api/oauth/token")
-        if answer.status == 200:
-            self.variables["TOKEN"] = answer.body["access_token"]
-        return answer
+        form, path = "grant_type=client_credentials", "/api/oauth/token"
+        shown = f'-u "{ACCOUNT}" -d {form} $MONGODB_ATLAS_BASE_URL{path}'
+        answer = self._run(["--data", form, self.base + path], f'user = "{self._filled(ACCOUNT)}"', shown)
+        if answer.status != 200:
+            return answer
+        self.variables["TOKEN"] = token = answer.body["access_token"]
+        return replace(answer, text=answer.text.replace(token, f"{token[:10]}…"))
 
     def _api(
-        self, options: list[str], secret: tuple[str, str], method: str, path: str, body: object
+        self, options: list[str], secret: str, shown: str, method: str, path: str, body: object
     ) -> Answer:
         options = [*options, "--request", method, "--header", f"Accept: {VERSION}"]
         if body is not None:
-            options += ["--header", "Content-Type: application/json", "--data", json.dumps(body)]
-        return self._run(options, secret, f"/api/atlas/v2/groups/$MONGODB_ATLAS_PROJECT_ID{path}")
+            text = json.dumps(body)
+            options += ["--header", "Content-Type: application/json", "--data", text]
+            shown += f" -d {shlex.quote(text)}"
+        url = self.base + self._filled(f"/api/atlas/v2/groups/$MONGODB_ATLAS_PROJECT_ID{path}")
+        return self._run([*options, url], secret, shown)
 
-    def _run(self, options: list[str], secret: tuple[str, str], path: str) -> Answer:
+    def _run(self, options: list[str], secret: str, shown: str) -> Answer:
         self.calls += 1
-        option, value = secret
         command = ["curl", "--config", "-", "--silent", "--show-error", "--max-time", "30"]
         done = subprocess.run(
-            [*command, *options, "--write-out", "\n%{http_code}", self.base + self._filled(path)],
-            input=f"{option} = {json.dumps(self._filled(value))}",
+            [*command, "--write-out", "\n%{http_code}", *options],
+            input=secret,
             capture_output=True,
             text=True,
             check=False,
         )
-        text, _, status = done.stdout.rpartition("\n")
         if done.returncode:
             raise SystemExit(f"curl failed: {done.stderr.strip()}")
-        shown = " ".join(["curl", f'--{option} "{value}"', *map(shlex.quote, options), f'"$BASE{path}"'])
-        return Answer(shown, int(status), json.loads(text) if text else None, text)
+        text, _, status = done.stdout.rpartition("\n")
+        return Answer(f"curl {shown}", int(status), json.loads(text) if text else None, text)
 
     def _filled(self, text: str) -> str:
         return Template(text).substitute(self.variables)
