@@ -8,18 +8,15 @@ import re
 import shutil
 import subprocess
 from concurrent.futures import ThreadPoolExecutor
-from typing import TYPE_CHECKING
 
 import httpx
 import msgspec
 import pytest
+from mill import Mill
 
 from brookmill.domain.access import AccessEntry
 from brookmill.domain.principal import Role
 from brookmill.http.nonces import LIFETIME
-
-if TYPE_CHECKING:
-    from tests.http.conftest import Mill
 
 ACCEPT = {"Accept": "application/vnd.atlas.2023-01-01+json"}
 UNAUTHORIZED = (

@@ -6,13 +6,11 @@ import base64
 import json
 import shutil
 import subprocess
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import httpx
 import pytest
-
-if TYPE_CHECKING:
-    from tests.http.conftest import Mill
+from mill import Mill
 
 GRANT = {"grant_type": "client_credentials"}
 ACCEPT = {"Accept": "application/vnd.atlas.2023-01-01+json"}
