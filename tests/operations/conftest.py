@@ -23,7 +23,9 @@ from brookmill.runtime import Supervisor
 from brookmill.store import Store
 
 ORG, GROUP = "a" * 24, "b" * 24
-OWNER = Principal(kind="API_KEY", id="c" * 24, name="owner", org_id=ORG, org_roles=frozenset({Role.ORG_OWNER}))
+OWNER = Principal(
+    kind="API_KEY", id="c" * 24, name="owner", org_id=ORG, org_roles=frozenset({Role.ORG_OWNER})
+)
 
 
 @dataclass(frozen=True)
@@ -36,7 +38,9 @@ class Asker:
     settings: Settings
     path: dict[str, str] = field(default_factory=dict)
 
-    def __call__(self, operation: str, body: Any = b"", query: dict[str, str] | None = None, **path: str) -> Any:
+    def __call__(
+        self, operation: str, body: Any = b"", query: dict[str, str] | None = None, **path: str
+    ) -> Any:
         """The answer as a client reads it; raises UserError."""
         call = Call(
             principal=OWNER,

@@ -12,6 +12,11 @@ from msgspec import UNSET
 from brookmill.domain.secret import Secret
 
 
+def instant(seconds: float) -> str:
+    """A time in seconds since the epoch as upstream writes it, e.g. ``2026-08-10T05:19:24Z``."""
+    return dt.datetime.fromtimestamp(int(seconds), dt.UTC).isoformat().replace("+00:00", "Z")
+
+
 def answer(value: Any, *, omit: frozenset[str] = frozenset()) -> Any:
     """``value`` as JSON types: structs become dicts with their wire names.
 
@@ -40,3 +45,8 @@ def answer(value: Any, *, omit: frozenset[str] = frozenset()) -> Any:
     if isinstance(value, int) and not isinstance(value, bool):
         return int(value)
     return value
+
+
+def instant(seconds: float) -> str:
+    """Seconds since the epoch as Atlas writes dates: ``2026-11-23T09:00:00Z``, whole seconds in UTC."""
+    return dt.datetime.fromtimestamp(int(seconds), dt.UTC).isoformat().replace("+00:00", "Z")

@@ -44,16 +44,23 @@ class Body:
         """
         if optional and not text.strip():
             return cls(b"{}", {})
-        try:
-            orjson.loads(text)  # is strict about UTF-8, surrogates, NaN and depth
-            value = json.loads(text, object_pairs_hook=_each_once)
-        except (ValueError, RecursionError):
-            raise UserError("MALFORMED_JSON") from None
-        if _depth_exceeds(value, DEEPEST):
-            raise UserError("MALFORMED_JSON")
+        value = _json(text)
         if not isinstance(value, dict):
             raise UserError("INVALID_JSON")
         return cls(text, value)
+
+    @classmethod
+    def parse_list(cls, text: bytes, *, most: int) -> list[Body]:
+        """Read ``text``, an array of up to ``most`` objects; their members of type ``Raw`` cannot be read.
+
+        Raises UserError: MALFORMED_JSON, INVALID_JSON.
+        """
+        value = _json(text)
+        if not isinstance(value, list) or not all(isinstance(item, dict) for item in value):
+            raise UserError("INVALID_JSON")
+        if len(value) > most:
+            raise UserError("INVALID_JSON", fields=[("", f"has more than {most} items")])
+        return [cls(b"", item) for item in value]
 
     def into(
         self,
@@ -81,6 +88,17 @@ class Body:
         return shape(**attributes)
 
 
+def _json(text: bytes) -> Any:
+    try:
+        orjson.loads(text)  # is strict about UTF-8, surrogates, NaN and depth
+        value = json.loads(text, object_pairs_hook=_each_once)
+    except (ValueError, RecursionError):
+        raise UserError("MALFORMED_JSON") from None
+    if _depth_exceeds(value, DEEPEST):
+        raise UserError("MALFORMED_JSON")
+    return value
+
+
 #: What a client may send for a member that it does not mean.
 _EMPTY: tuple[Any, ...] = ({}, [], None, "")
 
@@ -94,7 +112,7 @@ def _each_once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
 
 def _depth_exceeds(value: Any, limit: int) -> bool:
     level = [value]
-    for _ in range(limit + 1):
+    for _ in range(limit):
         level = [
             item
             for container in level
