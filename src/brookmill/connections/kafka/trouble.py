@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
 #: Seconds until brokers that do not answer count as failed; and when all of them refuse to be spoken to.
 TIMEOUT = 30.0
-_REFUSING = 5.0
+_REFUSING = 3.0
 #: Seconds of one question for metadata: between two, the errors heard are looked at.
 _SLICE = 1.0
 
