@@ -165,6 +165,7 @@ def running(settings: Settings) -> Iterator[Mill]:
             log_config=None,
             access_log=False,
             server_header=False,
+            proxy_headers=False,
             ws="none",
         )
         server = uvicorn.Server(config)

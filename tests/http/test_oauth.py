@@ -133,7 +133,7 @@ ERRORS: list[tuple[str, bytes, dict[str, str], int, str]] = [
     ("body", "headers", "status", "error"), [row[1:] for row in ERRORS], ids=[r[0] for r in ERRORS]
 )
 def test_errors(mill: Mill, body: bytes, headers: dict[str, str], status: int, error: str) -> None:
-    encoded = {name: value.encode("latin-1") for name, value in headers.items()}
+    encoded = {name.encode(): value.encode("latin-1") for name, value in headers.items()}
     answer = httpx.post(f"{mill.url}/api/oauth/token", content=body, headers=encoded)
     assert answer.status_code == status
     assert answer.headers["cache-control"] == "no-store"
