@@ -11,7 +11,8 @@ from hypothesis import strategies as st
 from msgspec import UNSET
 
 from brookmill.connections import CONNECTIONS
-from brookmill.connections.kafka import Access, Authentication, Kafka, Networking, Security
+from brookmill.connections.kafka import Authentication, Kafka, Security
+from brookmill.connections.networking import Access, Networking
 from brookmill.domain.connection import DEPLOYMENT, at, changed, merged, missing, secrets, settled
 from brookmill.domain.names import new_id
 from brookmill.domain.secret import Secret

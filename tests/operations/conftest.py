@@ -30,7 +30,7 @@ OWNER = Principal(
 
 @dataclass(frozen=True)
 class Asker:
-    """Asks operations by their id. ``body`` is encoded unless it is bytes; path parameters go by their names."""
+    """Asks operations by their id; ``body`` is encoded unless it is bytes."""
 
     store: Store
     supervisor: Supervisor
@@ -63,11 +63,18 @@ class Asker:
             answer = {"results": answer.results, "totalCount": answer.total}
         return json.loads(msgspec.json.encode(answer))
 
+    def attempt(self, operation: str, body: Any = b"", **path: str) -> Any:
+        """The answer, or the UserError instead of it."""
+        try:
+            return self(operation, body, None, **path)
+        except UserError as error:
+            return error
+
     def error(self, operation: str, body: Any = b"", **path: str) -> UserError:
         """The error that the operation answers with."""
-        with pytest.raises(UserError) as caught:
-            self(operation, body, **path)
-        return caught.value
+        answer = self.attempt(operation, body, **path)
+        assert isinstance(answer, UserError)
+        return answer
 
     def set(self, **settings: Any) -> Asker:
         """The same with other settings."""

@@ -161,6 +161,14 @@ def test_a_large_body_is_read_in_linear_time() -> None:
     assert time.process_time() - start < 5
 
 
+def status(text: bytes) -> int:
+    try:
+        Body.parse(text).into(Shape)
+    except UserError as refused:
+        return refused.status
+    return 200
+
+
 JSON = st.recursive(
     st.none()
     | st.booleans()
@@ -175,16 +183,9 @@ MEMBERS = st.sampled_from([*Shape.__struct_encode_fields__, "links", "other"])
 
 @given(st.dictionaries(MEMBERS, JSON))
 def test_any_object_is_read_or_refused(body: dict[str, Any]) -> None:
-    try:
-        text = json.dumps(body).encode()
-        Body.parse(text).into(Shape)
-    except UserError as e:
-        assert e.status == 400
+    assert status(json.dumps(body).encode()) in {200, 400}
 
 
 @given(st.binary(max_size=40))
 def test_any_bytes_are_read_or_refused(text: bytes) -> None:
-    try:
-        Body.parse(text).into(Shape)
-    except UserError as e:
-        assert e.status == 400
+    assert status(text) in {200, 400}
