@@ -39,6 +39,7 @@ OPERATIONS = _names("""
     updateGroupServiceAccount updateGroupStreamConnection updateGroupStreamConnectionFailoverConnection
     updateGroupStreamPrivateLinkConnection updateGroupStreamProcessor updateGroupStreamWorkspace
     updateOrgApiKey updateOrgServiceAccount withGroupStreamSampleConnections
+    getGroupIpAddresses getGroupSettings listGroupLimits listGroupTeams listGroupUsers
 """)
 
 CONNECTION_TYPES = _names("""

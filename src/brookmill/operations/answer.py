@@ -12,11 +12,6 @@ from msgspec import UNSET
 from brookmill.domain.secret import Secret
 
 
-def instant(seconds: float) -> str:
-    """A time in seconds since the epoch as upstream writes it, e.g. ``2026-08-10T05:19:24Z``."""
-    return dt.datetime.fromtimestamp(int(seconds), dt.UTC).isoformat().replace("+00:00", "Z")
-
-
 def answer(value: Any, *, omit: frozenset[str] = frozenset()) -> Any:
     """``value`` as JSON types: structs become dicts with their wire names.
 
