@@ -44,7 +44,7 @@ class Loop:
         self._pending: Checkpoint | None = None
 
     def run(self, interval: float) -> None:
-        """Until told to stop. ``interval``: seconds between checkpoints. Raises what stops a flow for good."""
+        """Until told to stop. ``interval``: seconds between checkpoints. Raises what stops it."""
         now = self._clock.monotonic()
         checkpoint_due, stats_due = now + interval, now
         while not self._control.stopping.is_set():

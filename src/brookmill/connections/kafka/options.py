@@ -45,7 +45,7 @@ class KafkaSourceOptions(
 
 
 class SinkConfig(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """``headers``, ``key`` and ``tombstone_when`` are expressions. Reference: engine reference, section 1.3."""
+    """``headers``, ``key`` and ``tombstone_when`` are expressions. Engine reference, section 1.3."""
 
     acks: Literal["all", "-1", "0", "1"] | Literal[-1, 0, 1] | None = None
     compression_type: Literal["none", "gzip", "snappy", "lz4", "zstd"] | None = None

@@ -227,7 +227,7 @@ class _Reading:
 
 
 def _unusual(value: bytes | None) -> bytes:
-    """A value that does not start like an object: a tombstone, a registry's prefix, an array; else as it is."""
+    """A value that does not start like an object: a tombstone, a registry's prefix, an array."""
     if value is None:
         return b"{}"
     if value[:1] == b"\0" and len(value) > 5:
