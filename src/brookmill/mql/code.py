@@ -1,0 +1,169 @@
+"""Python source being written: a straight line of statements over local names, with bound constants.
+
+User-given text never becomes source: names and constants are bound as objects (``K1``, ``K2``, …) and the
+source only
+mentions those. ``Code`` knows nothing of pipelines; what a document looks like at the current point is its
+``shape``.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Hashable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING, Any, Final
+
+from brookmill.clock import SystemClock
+from brookmill.mql.values import MISSING, Value, type_name
+
+if TYPE_CHECKING:
+    from brookmill.mql.expression import Expression
+    from brookmill.mql.shape import Shape
+
+_UNKNOWN: Final = object()
+
+#: Python refuses source that is nested deeper than a hundred blocks, or twenty loops.
+MAX_NESTING = 12
+
+
+@dataclass(frozen=True, slots=True)
+class Val:
+    """A value in the code being written.
+
+    ``text``: a Python expression, free of side effects. ``type``: its BSON type where that is known
+    beforehand, "number"
+    for any numeric one. ``null``, ``missing``: whether it may be so. ``constant``: its value where that is
+    known.
+    """
+
+    text: str
+    type: str | None = None
+    null: bool = True
+    missing: bool = True
+    constant: Value = field(default=_UNKNOWN)
+
+    @property
+    def known(self) -> bool:
+        """Whether ``constant`` holds its value."""
+        return self.constant is not _UNKNOWN
+
+
+TRUE = Val("True", "bool", null=False, missing=False, constant=True)
+FALSE = Val("False", "bool", null=False, missing=False, constant=False)
+ABSENT = Val("MISSING", "missing", null=False, constant=MISSING)
+
+
+def system_now() -> int:
+    """Milliseconds since the epoch, by the machine's clock; a program puts its own clock in its place."""
+    return int(SystemClock().now() * 1000)
+
+
+class Code:
+    """Statements in the order they run. ``give_up`` is the statement that leaves the current document."""
+
+    def __init__(self, shape: Shape, *, give_up: str = "continue", indent: int = 1) -> None:
+        self.lines: list[str] = []
+        self.bound: dict[str, Any] = {"MISSING": MISSING, "NOW": system_now}
+        self.shape = shape
+        self.variables: dict[str, Val] = {}
+        #: Text that gives ``{$meta: "stream"}`` of the current document.
+        self.meta = "{}"
+        self.give_up = give_up
+        self.indent = indent
+        self._names: dict[Hashable, str] = {}
+        self._known: dict[Hashable, Val] = {}
+        self._locals = 0
+
+    def line(self, text: str) -> None:
+        self.lines.append("    " * self.indent + text)
+
+    @contextmanager
+    def block(self, header: str) -> Iterator[None]:
+        """Statements under ``header``; what is computed in them is not known after them."""
+        self.line(header)
+        known, self._known = self._known, dict(self._known)
+        self.indent += 1
+        start = len(self.lines)
+        yield
+        if len(self.lines) == start:
+            self.line("pass")
+        self.indent -= 1
+        self._known = known
+
+    @contextmanager
+    def scope(self, variables: Mapping[str, Val]) -> Iterator[None]:
+        """Expressions in it see ``variables`` too."""
+        outer = self.variables
+        self.variables = {**outer, **variables}
+        yield
+        self.variables = outer
+
+    @property
+    def deep(self) -> bool:
+        """Whether nested blocks should be left to the reference evaluator."""
+        return self.indent > MAX_NESTING
+
+    def bind(self, thing: Any, hint: str = "K") -> str:
+        """The name by which the source refers to the object ``thing``."""
+        key: Hashable = thing if type(thing) is str else (id(thing),)
+        name = self._names.get(key)
+        if name is None:
+            name = f"{hint}{len(self._names) + 1}"
+            self._names[key] = name
+            self.bound[name] = thing  # which also keeps its id from being given to another object
+        return name
+
+    def constant(self, value: Value) -> Val:
+        """A value known beforehand. Only small integers and the three singletons are written as text."""
+        if value is MISSING:
+            return ABSENT
+        if value is None:
+            return Val("None", "null", missing=False, constant=None)
+        if value is True or value is False:
+            return TRUE if value else FALSE
+        text = repr(value) if type(value) is int else self.bind(value)
+        return Val(text, type_name(value), null=False, missing=False, constant=value)
+
+    def fresh(self, hint: str = "v") -> str:
+        """A local name not used before."""
+        self._locals += 1
+        return f"{hint}{self._locals}"
+
+    def local(self, value: Val, hint: str = "v") -> Val:
+        """``value`` under a name (or literal) that may be repeated at no cost."""
+        if value.text.isidentifier() or value.known:
+            return value
+        name = self.fresh(hint)
+        self.line(f"{name} = {value.text}")
+        return replace(value, text=name)
+
+    def once(self, key: Hashable, compute: Callable[[], Val]) -> Val:
+        """The value of ``compute``, computed at most once on the way to here."""
+        value = self._known.get(key)
+        if value is None:
+            value = self._known[key] = self.local(compute())
+        return value
+
+    def call(self, function: Callable[..., Value], *arguments: Val | str, hint: str | None = None) -> str:
+        """Text of a call. Long texts are broken up into locals by ``local`` at the caller's wish."""
+        texts = [a if isinstance(a, str) else a.text for a in arguments]
+        name = self.bind(function, hint or f"{function.__name__.strip('_<>')}_")
+        return f"{name}({', '.join(texts)})"
+
+    def drop(self, unless: str) -> None:
+        """Leave the current document unless the condition ``unless`` holds."""
+        with self.block(f"if not ({unless}):"):
+            self.line(self.give_up)
+
+    def stream_meta(self) -> Val:
+        """The current document's stream metadata, built at most once."""
+        return self.once("meta", lambda: Val(self.meta, "object", null=False, missing=False))
+
+    def evaluate(self, expression: Expression) -> Val:
+        """``expression`` as the reference evaluator computes it at run time."""
+        document = self.shape.whole(self)
+        members = {"ROOT": document, "CURRENT": document, "@meta": self.stream_meta().text}
+        members["@now"] = "NOW"
+        members |= {name: value.text for name, value in self.variables.items()}
+        env = "{" + ", ".join(f"{self.bind(name)}: {text}" for name, text in members.items()) + "}"
+        return Val(f"{self.bind(expression, 'reference')}.evaluate({env})")
