@@ -37,13 +37,14 @@ class Asker:
     clock: VirtualClock
     settings: Settings
     path: dict[str, str] = field(default_factory=dict)
+    principal: Principal = OWNER
 
     def __call__(
         self, operation: str, body: Any = b"", query: dict[str, str] | None = None, **path: str
     ) -> Any:
         """The answer as a client reads it; raises UserError."""
         call = Call(
-            principal=OWNER,
+            principal=self.principal,
             path={"groupId": GROUP} | self.path | path,
             query=query or {},
             body=body if isinstance(body, bytes) else json.dumps(body).encode(),
@@ -75,6 +76,10 @@ class Asker:
         answer = self.attempt(operation, body, **path)
         assert isinstance(answer, UserError)
         return answer
+
+    def by(self, **members: Any) -> Asker:
+        """The same, asked by another principal: the owner with other members."""
+        return replace(self, principal=msgspec.structs.replace(self.principal, **members))
 
     def set(self, **settings: Any) -> Asker:
         """The same with other settings."""
