@@ -7,7 +7,6 @@ from collections.abc import Sequence
 from typing import Any, Protocol
 
 import bson
-import orjson
 from bson import ObjectId
 from pymongo import MongoClient
 from pymongo.errors import (
@@ -21,7 +20,8 @@ from pymongo.errors import (
 
 from brookmill.clock import Clock
 from brookmill.connections import DeadLetter
-from brookmill.errors import ConnectionFailed
+from brookmill.errors import ConnectionFailed, DocumentError
+from brookmill.mql import parse_json
 
 #: Dead letters held back before they are written; bounds memory when everything fails.
 _BATCH = 500
@@ -131,8 +131,8 @@ def _shown(document: Any) -> Any:
     if not isinstance(document, bytes):
         return document
     try:
-        return orjson.loads(document)
-    except orjson.JSONDecodeError:
+        return parse_json(document)
+    except DocumentError:
         pass
     try:
         return document.decode()
