@@ -1,4 +1,4 @@
-"""The original page with the real curl: its seven request samples, both ways to log in, every status it names."""
+"""The original page with the real curl: its seven request samples, both logins, every status it names."""
 
 from __future__ import annotations
 
