@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from functools import cache
 from typing import Any, TypeVar
 
 import msgspec
@@ -16,12 +17,17 @@ Row = RowMapping | Mapping[str, Any]
 
 def row_of(struct: msgspec.Struct) -> dict[str, Any]:
     """The columns of ``struct``, by field name."""
-    return {f.name: msgspec.to_builtins(getattr(struct, f.name)) for f in msgspec.structs.fields(struct)}
+    return {f.name: msgspec.to_builtins(getattr(struct, f.name)) for f in _fields(type(struct))}
 
 
 def struct_of(type: type[S], row: Row) -> S:
     """The ``type`` that a row keeps; columns that are no fields of it are left out."""
-    return msgspec.convert({f.encode_name: row[f.name] for f in msgspec.structs.fields(type)}, type)
+    return msgspec.convert({f.encode_name: row[f.name] for f in _fields(type)}, type)
+
+
+@cache
+def _fields(type: type[msgspec.Struct]) -> tuple[msgspec.structs.FieldInfo, ...]:
+    return msgspec.structs.fields(type)  # evaluates annotations anew each time
 
 
 def storable(text: str) -> bool:
