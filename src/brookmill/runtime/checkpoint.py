@@ -2,14 +2,20 @@
 
 from __future__ import annotations
 
+import datetime as dt
 from typing import Any
 
 import bson
 import msgspec
+from bson.codec_options import CodecOptions, DatetimeConversion
 
 from brookmill.errors import BrookmillError
 
 _VERSION = 1
+#: Dates come back as the query language holds them.
+_CODEC: CodecOptions[dict[str, Any]] = CodecOptions(
+    tz_aware=True, tzinfo=dt.UTC, datetime_conversion=DatetimeConversion.DATETIME_AUTO
+)
 
 
 class CheckpointUnreadableError(BrookmillError):
@@ -33,7 +39,7 @@ class Checkpoint(msgspec.Struct, frozen=True, kw_only=True):
     def decode(cls, data: bytes) -> Checkpoint:
         """Raises CheckpointUnreadableError."""
         try:
-            document = bson.decode(data)
+            document = bson.decode(data, _CODEC)
         except bson.errors.InvalidBSON as e:
             raise CheckpointUnreadableError(f"the checkpoint is damaged: {e}") from e
         version = document.pop("v", None)
