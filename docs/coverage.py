@@ -1,7 +1,7 @@
 """Write ``docs/coverage.md``: what upstream knows, next to what the registries hold. ``make docs``.
 
-done: as upstream documents it. guess: done, where upstream does not tell what it does. differs: done, and not
-like upstream on purpose: a paragraph of the docstring begins with "Differs:". known: upstream has it, we do not.
+done: as upstream documents it. guess: done, where upstream does not tell what it does. differs: done, but not
+as upstream does it: a paragraph of the docstring begins with "Differs:". known: upstream has it, we do not.
 """
 
 from __future__ import annotations

@@ -15,8 +15,8 @@ M = TypeVar("M")
 class Registry(Mapping[str, T], Generic[T]):
     """The members of one family (operators, stages, connection types, operations, …) by name.
 
-    A member registers itself with a decorator in a module of ``package``; those modules are imported on
-    the first look-up, so adding a member is adding a file (or a function in one) and there is no list to edit.
+    A member registers itself with a decorator in a module of ``package``; those modules are imported on the
+    first look-up, so adding a member is adding a file (or a function in one) and there is no list to edit.
     A name can be claimed once: a second claim raises ``ValueError`` at import.
     """
 
