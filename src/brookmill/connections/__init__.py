@@ -150,7 +150,8 @@ class Readable(Protocol):
     """A connection type that can stand in ``$source``.
 
     ``source_options``: the struct that the stage's document is converted to; its members are the stage's
-    fields.
+    fields, ``time_field`` and ``ts_field_name`` among them. ``operator``, a class variable of it, names the
+    source in statistics and dead letters.
     """
 
     source_options: ClassVar[type[Any]]
@@ -162,7 +163,12 @@ class Readable(Protocol):
 
 @runtime_checkable
 class Writable(Protocol):
-    """A connection type that can stand in a sink stage. ``sink_options``: stage name -> struct of fields."""
+    """A connection type that can stand in a sink stage.
+
+    ``sink_options``: stage name -> struct of its fields, with ``operator`` as above. ``expressions()`` of it
+    gives column, path of the member and spec of every member that is an expression; ``problems(constants)``
+    path and text of what is wrong with those that turned out to be constant.
+    """
 
     sink_options: ClassVar[Mapping[str, type[Any]]]
 

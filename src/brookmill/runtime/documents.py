@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 import threading
+from collections.abc import Sequence
 from typing import Any
 
 from bson import Int64
@@ -17,7 +18,7 @@ _NEVER = threading.Event()
 class DocumentsSource:
     """A ``Source`` that gives each document once and is idle ever after; the position is the next index."""
 
-    def __init__(self, documents: list[Document], opening: Opening) -> None:
+    def __init__(self, documents: Sequence[Document], opening: Opening) -> None:
         self._documents = documents
         self._clock = opening.clock
         self._next = int(opening.position or 0)

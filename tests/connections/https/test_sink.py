@@ -48,15 +48,15 @@ def test_every_document_is_a_request_with_the_connections_headers(endpoint: Endp
     ("method", "payload", "body"),
     [
         ("GET", None, b""),
-        ("GET", b"{}", b"{}"),
+        ("GET", {}, b"{}"),
         ("POST", None, b'{"doc":1}'),
-        ("PUT", b"{}", b"{}"),
+        ("PUT", {"b": [2]}, b'{"b":[2]}'),
         ("PATCH", None, b'{"doc":1}'),
         ("DELETE", None, b'{"doc":1}'),
     ],
 )
 def test_the_body_is_the_payload_or_else_the_document(
-    endpoint: Endpoint, method: str, payload: bytes | None, body: bytes
+    endpoint: Endpoint, method: str, payload: Any, body: bytes
 ) -> None:
     columns = {} if payload is None else {"payload": [payload]}
     with opened(endpoint.url, method=method) as sink:

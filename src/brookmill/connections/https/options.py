@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any, Literal
+from collections.abc import Iterator, Mapping
+from typing import Annotated, Any, ClassVar, Literal
 
 import msgspec
 from msgspec import UNSET, UnsetType, field
@@ -24,6 +25,8 @@ class HttpsOptions(msgspec.Struct, frozen=True, kw_only=True, rename="camel", fo
     ``payload`` UNSET: the body is the whole document. Reference: engine reference, section 1.5.
     """
 
+    operator: ClassVar[str] = "HttpsOperator"
+
     connection_name: str
     path: Any | UnsetType = UNSET
     parameters: dict[str, Any] = {}
@@ -33,3 +36,20 @@ class HttpsOptions(msgspec.Struct, frozen=True, kw_only=True, rename="camel", fo
     as_: str | UnsetType = field(name="as", default=UNSET)
     on_error: Literal["dlq", "ignore", "fail"] = "dlq"
     config: RequestConfig = RequestConfig()
+
+    def expressions(self) -> Iterator[tuple[str, tuple[str, ...], Any]]:
+        """Column, path of the member and spec of every expression."""
+        if self.path is not UNSET:
+            yield "path", ("path",), self.path
+        for name, spec in self.parameters.items():
+            yield f"parameters.{name}", ("parameters", name), spec
+        for name, spec in self.headers.items():
+            yield f"headers.{name}", ("headers", name), spec
+
+    def problems(self, constants: Mapping[str, Any]) -> Iterator[tuple[tuple[str, ...], str]]:
+        """Path and text of what is wrong with constants."""
+        if not isinstance(constants.get("path", ""), str):
+            yield ("path",), "path must be a string, or an expression that gives one"
+        for name in self.headers:
+            if not isinstance(constants.get(f"headers.{name}", ""), str):
+                yield ("headers", name), "a header must be a string, or an expression that gives one"

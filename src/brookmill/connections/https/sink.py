@@ -13,13 +13,12 @@ from brookmill.connections.https.egress import ForbiddenAddressError, client
 from brookmill.connections.https.options import HttpsOptions
 from brookmill.connections.https.request import request_headers, request_url
 from brookmill.errors import ConnectionFailed, DocumentError
+from brookmill.mql.encoding import encoder
 from brookmill.mql.values import MISSING
 
 if TYPE_CHECKING:
     from brookmill.connections.https import Https
 
-#: The stage's name in dead letters and statistics.
-OPERATOR = "HttpsOperator"
 #: Answers that are the document's fault: ``onError`` says what follows.
 DOCUMENT_FAULTS = frozenset({400, 404, 410, 413, 414, 431})
 #: Answers that may be others a moment later, and the pauses before asking again, in seconds.
@@ -28,6 +27,7 @@ _PAUSES = (0.2, 1.0, 3.0)
 #: Bytes of a reply that are read so that its connection can be used again.
 _REPLY = 64 * 1024
 _NEVER = threading.Event()
+_json = encoder()
 
 
 class HttpsSink:
@@ -57,7 +57,7 @@ class HttpsSink:
             try:
                 self._send(value, given)
             except DocumentError as e:
-                letters.append(DeadLetter(str(e), OPERATOR, value, {}))
+                letters.append(DeadLetter(str(e), HttpsOptions.operator, value, {}))
         return letters
 
     def flush(self) -> list[DeadLetter]:
@@ -70,7 +70,9 @@ class HttpsSink:
     def _send(self, document: bytes, given: dict[str, Any]) -> None:
         url = request_url(self._url, given.get("path"), _members(given, "parameters."))
         headers = request_headers(self._headers, _members(given, "headers."))
-        payload = given.get("payload", None if self._options.method == "GET" else document)
+        payload = None if self._options.method == "GET" else document
+        if "payload" in given:
+            payload = _json(given["payload"])
         request = self._client.build_request(self._options.method, url, headers=headers, content=payload)
         status = self._answered(request)
         if 200 <= status < 300:

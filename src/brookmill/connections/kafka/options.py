@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any, Literal
+import re
+from collections.abc import Iterator, Mapping
+from typing import Annotated, Any, ClassVar, Literal
 
 import msgspec
 from msgspec import UNSET, UnsetType, field
@@ -11,6 +13,9 @@ from brookmill.domain.duration import Duration
 
 KeyFormat = Literal["binData", "string", "json", "int", "long", "double"]
 Topic = Annotated[str, msgspec.Meta(min_length=1, max_length=249)]
+#: Names that brokers take for topics.
+TOPIC = re.compile(r"[A-Za-z0-9._-]{1,249}")
+_ATTRIBUTES = {"tombstoneWhen": "tombstone_when"}
 Reset = Literal["latest", "end", "largest", "earliest", "beginning", "smallest"]
 
 
@@ -30,6 +35,8 @@ class KafkaSourceOptions(
     """``time_field`` is an expression and the planner's; ``partition_idle_timeout`` UNSET: partitions never
     idle.
     """
+
+    operator: ClassVar[str] = "KafkaConsumerOperator"
 
     connection_name: str
     topic: Topic | Annotated[list[Topic], msgspec.Meta(min_length=1)]
@@ -62,6 +69,24 @@ class SinkConfig(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_field
 class KafkaSinkOptions(msgspec.Struct, frozen=True, kw_only=True, rename="camel", forbid_unknown_fields=True):
     """``topic`` is a name or an expression that gives one."""
 
+    operator: ClassVar[str] = "KafkaEmitOperator"
+
     connection_name: str
     topic: Any
     config: SinkConfig = SinkConfig()
+
+    def expressions(self) -> Iterator[tuple[str, tuple[str, ...], Any]]:
+        """Column, path of the member and spec of every expression."""
+        yield "topic", ("topic",), self.topic
+        for column in ("key", "headers", "tombstoneWhen"):
+            spec = getattr(self.config, _ATTRIBUTES.get(column, column))
+            if spec is not UNSET:
+                yield column, ("config", column), spec
+
+    def problems(self, constants: Mapping[str, Any]) -> Iterator[tuple[tuple[str, ...], str]]:
+        """Path and text of what is wrong with constants."""
+        topic = constants.get("topic", "t")
+        if not isinstance(topic, str) or not TOPIC.fullmatch(topic):
+            yield ("topic",), "topic must be the name of a Kafka topic, or an expression that gives one"
+        if not isinstance(constants.get("tombstoneWhen", False), bool):
+            yield ("config", "tombstoneWhen"), "tombstoneWhen must give a boolean"

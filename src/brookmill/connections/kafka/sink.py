@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import re
 from typing import TYPE_CHECKING, Any
 
 from brookmill.connections import DeadLetter, Form, Opening, Output
 from brookmill.connections.kafka.client import PRODUCER_KEYS, allowed, client_config
 from brookmill.connections.kafka.keys import Headers, write_headers, write_key
-from brookmill.connections.kafka.options import KafkaSinkOptions
+from brookmill.connections.kafka.options import TOPIC, KafkaSinkOptions
 from brookmill.connections.kafka.trouble import TIMEOUT, Trouble, failed
 from brookmill.errors import ConnectionFailed, DocumentError
 from brookmill.mql.values import MISSING, nullish
@@ -18,11 +17,8 @@ if TYPE_CHECKING:
 
     from brookmill.connections.kafka import Kafka
 
-#: The stage's name in dead letters and statistics.
-OPERATOR = "KafkaEmitOperator"
 #: Upstream's limit of distinct topics of one processor.
 _TOPICS = 1000
-_TOPIC = re.compile(r"[A-Za-z0-9._-]{1,249}")
 #: Seconds of one wait for room in the queue.
 _WAIT = 0.1
 #: Bytes on their way to the brokers, beyond which writing waits.
@@ -113,7 +109,7 @@ class KafkaSink:
         self._produce(topic, None if tombstone else value, value, raw_key, pairs)
 
     def _topic(self, topic: Any) -> str:
-        if not isinstance(topic, str) or not _TOPIC.fullmatch(topic):
+        if not isinstance(topic, str) or not TOPIC.fullmatch(topic):
             raise DocumentError("the Kafka topic must be a string of letters, digits, '.', '_' and '-'")
         if topic not in self._topics:
             if len(self._topics) >= _TOPICS:
@@ -153,7 +149,7 @@ class KafkaSink:
             self._undelivered = error
 
     def _refuse(self, document: bytes, reason: str) -> None:
-        self._letters.append(DeadLetter(reason, OPERATOR, document, {}))
+        self._letters.append(DeadLetter(reason, KafkaSinkOptions.operator, document, {}))
 
     def _outcome(self) -> list[DeadLetter]:
         self._raise()

@@ -27,8 +27,6 @@ if TYPE_CHECKING:
 
 log = structlog.get_logger(__name__)
 
-#: The stage's name in dead letters and statistics.
-OPERATOR = "KafkaConsumerOperator"
 #: Seconds between two looks for new partitions, and between two commits of ``enable_auto_commit``.
 _DISCOVERY = 30.0
 _COMMIT = 1.0
@@ -180,7 +178,7 @@ class _Reading:
                 self._key(message)
             except DocumentError as e:
                 meta = {"source": self._meta(message, None)}
-                self._refused.append(DeadLetter(str(e), OPERATOR, value, meta))
+                self._refused.append(DeadLetter(str(e), KafkaSourceOptions.operator, value, meta))
                 return
         self._messages.append(message)
         self._values.append(value if value and value[0] == _BRACE else _unusual(value))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 import threading
-from typing import Any
+from typing import Any, ClassVar
 
 import msgspec
 from bson import Int64
@@ -23,6 +23,8 @@ class SampleSourceOptions(
     msgspec.Struct, frozen=True, kw_only=True, rename="camel", forbid_unknown_fields=True
 ):
     """The fields of ``$source``; ``time_field`` is an expression."""
+
+    operator: ClassVar[str] = "GeneratedSourceOperator"
 
     connection_name: str
     time_field: Any | UnsetType = UNSET

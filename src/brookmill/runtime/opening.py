@@ -1,0 +1,94 @@
+"""From the start message to a running flow: plan the pipeline, open everything it names."""
+
+from __future__ import annotations
+
+from contextlib import ExitStack
+from typing import Any
+
+import msgspec
+
+from brookmill.clock import Clock
+from brookmill.connections import CONNECTIONS, Opening, Readable, Sink, Source, Writable
+from brookmill.connections.cluster import Cluster
+from brookmill.domain.connection import Connection
+from brookmill.domain.secret import Secret
+from brookmill.errors import ConnectionFailed
+from brookmill.mql import Document, parse_json
+from brookmill.plan import Plan, plan
+from brookmill.runtime.checkpoint import Checkpoint
+from brookmill.runtime.dead_letters import Collected, DeadLetters, Dropped
+from brookmill.runtime.documents import DocumentsSource
+from brookmill.runtime.flow import Flow
+from brookmill.runtime.messages import Start
+
+Connections = dict[str, Connection]
+
+
+def opened(start: Start, clock: Clock) -> Flow:
+    """The flow that ``start`` describes, everything open. Raises PlanError and ConnectionFailed."""
+    connections = {name: _connection(data) for name, data in start.connections.items()}
+    planned = plan(parse_json(start.pipeline), connections)
+    resumed = None if start.checkpoint is None else Checkpoint.decode(start.checkpoint)
+    with ExitStack() as stack:
+        letters = _dead_letters(start, connections, clock)
+        stack.callback(letters.close)
+        constants = planned.sink.constants
+        sink = _sink(planned, connections, Opening(start.processor_id, clock, constants=constants))
+        stack.callback(sink.close)
+        program = planned.program(sink.accepts, clock)
+        position = None if resumed is None else resumed.position
+        opening = Opening(start.processor_id, clock, position, sample_rate=start.sample_rate)
+        source = _source(planned, connections, opening)
+        stack.callback(source.close)
+        flow = Flow(
+            source=source, program=program, sink=sink, dead_letters=letters, clock=clock, resumed=resumed
+        )
+        stack.pop_all()
+        return flow
+
+
+def _connection(data: bytes) -> Connection:
+    tag = msgspec.json.decode(data)["type"]
+    return msgspec.json.decode(data, type=CONNECTIONS[tag], dec_hook=_hidden)
+
+
+def _hidden(kind: type, value: Any) -> Any:
+    if kind is Secret:
+        return Secret(value)
+    raise NotImplementedError(f"a connection cannot hold a {kind.__name__}")
+
+
+def _source(planned: Plan, connections: Connections, opening: Opening) -> Source:
+    stage = planned.source
+    if stage.connection is None:
+        return DocumentsSource(stage.documents, opening)
+    connection = connections[stage.connection]
+    if not isinstance(connection, Readable):
+        raise TypeError(f"the plan reads from a {connection.type}")
+    return connection.open_source(stage.options, opening)
+
+
+def _sink(planned: Plan, connections: Connections, opening: Opening) -> Sink:
+    stage = planned.sink
+    connection = connections[stage.connection]
+    if not isinstance(connection, Writable):
+        raise TypeError(f"the plan writes to a {connection.type}")
+    return connection.open_sink(stage.options, opening)
+
+
+def _dead_letters(start: Start, connections: Connections, clock: Clock) -> DeadLetters:
+    """Where ``options.dlq`` says; operations checked its members when they kept it."""
+    options: Document = parse_json(start.options) if start.options else {}
+    dlq = options.get("dlq")
+    if not dlq:
+        return Dropped()
+    name = dlq["connectionName"]
+    connection = connections.get(name)
+    if not isinstance(connection, Cluster):
+        raise ConnectionFailed(
+            f"the dead letter queue needs a Cluster connection {name}", retry=False, code=420
+        )
+    uri = start.clusters.get(str(connection.cluster_name))
+    if uri is None:
+        raise ConnectionFailed(f"No cluster named {connection.cluster_name}", retry=False, code=420)
+    return Collected(uri, dlq["db"], dlq["coll"], processor=start.name, instance=start.instance, clock=clock)
