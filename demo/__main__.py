@@ -32,6 +32,7 @@ def main() -> None:
         screen.step("Start two Kafka brokers and Brookmill")
         first, second = (stack.enter_context(broker(data / name)) for name in ("first", "second"))
         running = stack.enter_context(server(data / "brookmill", sample_rate=200))
+        stack.push(lambda kind, *_: _blame(running) if kind else None)
         screen.say(f"brokers at {first} and {second}, Brookmill at {running.base}")
         _name_the_cluster(running)
         curl = Curl(running.base, dict(running.environment))
@@ -44,6 +45,13 @@ def main() -> None:
         readers = [stack.enter_context(reader(address)) for address in (first, second)]
         processor(screen, curl, second, readers)
     screen.done(curl.calls)
+
+
+def _blame(running: Server) -> None:
+    """A step failed: show what the server said last, besides requests that went well."""
+    lines = (running.data_dir / "server.log").read_text("utf-8").splitlines()
+    told = [line for line in lines if '"status": 2' not in line]
+    print("\nThe end of the server's log:", *told[-8:], sep="\n", file=sys.stderr)
 
 
 def _name_the_cluster(running: Server) -> None:
