@@ -219,6 +219,16 @@ def test_processors_keep_their_text_and_their_state(store: Store, workspace: Wor
         assert session.started_processors() == [running]
 
 
+def test_what_a_database_cannot_hold_does_not_keep_an_error_from_being_kept(
+    store: Store, workspace: Workspace
+) -> None:
+    with store.write() as session:
+        session.add_processor(replace(processor("1", "p", workspace), error="bad \0 and \ud800"))
+        kept = session.processor_by_id("1")
+    assert kept is not None
+    assert kept.error == "bad \ufffd and \ufffd"
+
+
 def test_a_worker_of_an_older_generation_has_no_say(store: Store, workspace: Workspace) -> None:
     one = replace(processor("1", "p", workspace), generation=2)
     with store.write() as session:

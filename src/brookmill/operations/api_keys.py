@@ -22,7 +22,7 @@ _OF_ORG = "/orgs/{orgId}/apiKeys"
 _OF_GROUP = "/groups/{groupId}/apiKeys"
 _MEMBER = frozenset({Role.ORG_MEMBER})
 
-Description = Annotated[str, msgspec.Meta(min_length=1, max_length=250)]
+Description = Annotated[str, msgspec.Meta(min_length=1, max_length=250, pattern=r"^[^\0]*\Z")]
 
 
 class NewApiKey(msgspec.Struct, frozen=True):

@@ -36,6 +36,7 @@ _OPEN_OPTIONS = frozenset({"authsource", "directconnection", "replicaset", "ssl"
 )
 def list_clusters(call: Call, group_id: str) -> Page:
     """Every configured cluster; all projects see the same ones."""
+    call.flag("includeDeletedWithRetainedBackups")  # there are none
     with call.store.read() as session:
         page = call.page(session.clusters())
     return Page([_shown(call, group_id, cluster) for cluster in page.results], page.total)

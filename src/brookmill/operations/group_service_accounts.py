@@ -43,6 +43,7 @@ class RoleAssignment(msgspec.Struct, frozen=True):
 )
 def list_group_service_accounts(call: Call, group_id: str) -> Page:
     """The accounts that have a role in the project."""
+    call.flag("includeSystemManaged")  # there are none
     with call.store.read() as session:
         page = call.page(session.access.service_accounts(group_id=group_id))
         results = [shown(session, account, account.group_roles[group_id]) for account in page.results]

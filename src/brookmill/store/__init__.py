@@ -72,8 +72,7 @@ class Store:
 
     def _bring_up(self) -> None:
         """Schema and sealing key are made by whichever process comes first."""
-        connection = writing(self._engine)
-        with connection, connection.get_transaction() or connection.begin():
+        with writing(self._engine) as connection:
             bring_up(connection)
             vault = Vault(connection, self.keyring)
             current = vault.current()
@@ -84,6 +83,7 @@ class Store:
                     f"the database is sealed with master key {current}; "
                     f"the keys given are {', '.join(self.keyring.ids)}"
                 )
+            connection.commit()
 
     @contextmanager
     def read(self) -> Iterator[Session]:
@@ -121,10 +121,10 @@ class Store:
                     session.access.note_use(principal_id, cidr, use.address, use.at, use.requests)
 
     def ready(self) -> bool:
-        """Whether the database answers."""
+        """Whether the database answers, and has our tables."""
         try:
             with self.read() as session:
-                session.organizations()
+                session.organization("")
         except SQLAlchemyError:
             return False
         return True

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
-from functools import cache
 from typing import Any, TypeVar
 
 import msgspec
@@ -15,19 +15,23 @@ S = TypeVar("S", bound=msgspec.Struct)
 Row = RowMapping | Mapping[str, Any]
 
 
+_UNSTORABLE = re.compile("[\0\ud800-\udfff]")
+
+
 def row_of(struct: msgspec.Struct) -> dict[str, Any]:
-    """The columns of ``struct``, by field name."""
-    return {f.name: msgspec.to_builtins(getattr(struct, f.name)) for f in _fields(type(struct))}
+    """The columns of ``struct``, by field name.
+
+    What no database holds becomes U+FFFD: only free text, like the error of a processor, can have it, because
+    names and the like are checked by the operations.
+    """
+    row = {name: msgspec.to_builtins(getattr(struct, name)) for name in struct.__struct_fields__}
+    return {k: _UNSTORABLE.sub("\ufffd", v) if isinstance(v, str) else v for k, v in row.items()}
 
 
 def struct_of(type: type[S], row: Row) -> S:
     """The ``type`` that a row keeps; columns that are no fields of it are left out."""
-    return msgspec.convert({f.encode_name: row[f.name] for f in _fields(type)}, type)
-
-
-@cache
-def _fields(type: type[msgspec.Struct]) -> tuple[msgspec.structs.FieldInfo, ...]:
-    return msgspec.structs.fields(type)  # evaluates annotations anew each time
+    names = zip(type.__struct_encode_fields__, type.__struct_fields__, strict=True)
+    return msgspec.convert({wire: row[name] for wire, name in names}, type)
 
 
 def storable(text: str) -> bool:
@@ -35,4 +39,4 @@ def storable(text: str) -> bool:
 
     A look-up by such a text finds nothing, whatever the database would say to it.
     """
-    return "\0" not in text and not any("\ud800" <= c <= "\udfff" for c in text)
+    return not _UNSTORABLE.search(text)

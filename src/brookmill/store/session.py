@@ -73,8 +73,9 @@ class Session:
 
     def group_by_name(self, name: str, org_id: str | None = None) -> Group | None:
         """The project of that name; names are unique in an organization, so without ``org_id`` the oldest."""
-        found = [g for g in self.groups(org_id) if g.name == name]
-        return found[0] if found else None
+        t = schema.groups
+        inside = [] if org_id is None else [_is(t, "org_id", org_id)]
+        return next(iter(self._all(Group, t, _is(t, "name", name), *inside)), None)
 
     def add_group(self, group: Group) -> None:
         self._add(schema.groups, group)
