@@ -1,7 +1,7 @@
 """The official description as an oracle: random requests, no 5xx, no answer that it does not allow.
 
 The description is not part of the project (its licence forbids that): the tests are skipped where it is not
-at hand. ``BROOKMILL_SPEC`` names another place, ``BROOKMILL_SPEC_EXAMPLES`` the number of requests an operation.
+at hand. ``BROOKMILL_SPEC`` names another place, ``BROOKMILL_SPEC_EXAMPLES`` the number of requests each.
 """
 
 from __future__ import annotations

@@ -22,7 +22,7 @@ def name() -> str:
 
 
 def test_a_workspace_as_terraform_makes_it(services: Any, name: str) -> None:
-    body = {
+    body: dict[str, Any] = {
         "name": name,
         "groupId": "b" * 24,
         "dataProcessRegion": VIRGINIA,
