@@ -13,6 +13,7 @@ from brookmill.clock import Clock
 from brookmill.connections import Batch, DeadLetter, Output, Sink, Source
 from brookmill.runtime.checkpoint import Checkpoint
 from brookmill.runtime.dead_letters import DeadLetters
+from brookmill.runtime.memory import resident
 
 if TYPE_CHECKING:
     from brookmill.plan import Program
@@ -20,6 +21,9 @@ if TYPE_CHECKING:
 #: At most so many documents are read at once, waiting at most so many seconds for the first.
 BATCH_LIMIT = 1000
 PATIENCE = 0.05
+#: Batches that take longer than so many seconds are made smaller: a slow sink must not delay checkpoints and
+#: stops.
+LONGEST_TURN = 1.0
 
 
 class Counts(msgspec.Struct, kw_only=True):
@@ -53,6 +57,7 @@ class Flow:
         self._dead_letters = dead_letters
         self._clock = clock
         self._counts = Counts()
+        self._limit = BATCH_LIMIT
         self._idle_since: int | None = None
         self._idle_partitions: frozenset[int] = frozenset()
         self._changed = resumed is None
@@ -62,7 +67,8 @@ class Flow:
 
     def turn(self) -> None:
         """Read one batch and write what comes of it, or let the time pass."""
-        batch = self._source.read(BATCH_LIMIT, PATIENCE)
+        batch = self._source.read(self._limit, PATIENCE)
+        begun = self._clock.monotonic()
         now = int(self._clock.now() * 1000)
         if batch.values or batch.refused:
             self._idle_since = None
@@ -75,6 +81,8 @@ class Flow:
             self._dead_letters.flush()
         self._idle_partitions = batch.idle
         self._pass_on(*self._program.tick(now, self._idle_since))
+        slow = self._clock.monotonic() - begun > LONGEST_TURN
+        self._limit = max(1, self._limit // 2) if slow else min(BATCH_LIMIT, self._limit * 2)
 
     def checkpoint(self) -> Checkpoint | None:
         """Bring everything written so far to safety and say where that is; None when nothing has changed."""
@@ -107,6 +115,7 @@ class Flow:
         }
         if self._program.watermark is not None:
             stats["watermark"] = dt.datetime.fromtimestamp(self._program.watermark / 1000, dt.UTC)
+        stats["memoryUsageBytes"] = Int64(resident())
         return stats | {"operatorStats": self._program.operator_stats()} | self._source.lag()
 
     def close(self) -> None:
@@ -132,7 +141,7 @@ class Flow:
         if output.values:
             self._changed = True
             refused = self._sink.write(output)
-            self._counts.output += len(output.values)
+            self._counts.output += len(output.values) - len(refused)
             self._counts.output_size += output.size
             self._bury(refused)
 

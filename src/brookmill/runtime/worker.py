@@ -9,8 +9,10 @@ import os
 import socket
 import sys
 import traceback
+from typing import Any
 
 import bson
+from bson import Int64
 
 from brookmill.clock import Clock, SystemClock
 from brookmill.errors import BrookmillError, ConnectionFailed
@@ -34,8 +36,20 @@ class Loop:
     """Turns a flow, takes a checkpoint when one is due, and one at the end."""
 
     def __init__(
-        self, flow: Flow, control: Control, channel: Channel[ToWorker, ToSupervisor], clock: Clock
+        self,
+        start: Start,
+        flow: Flow,
+        control: Control,
+        channel: Channel[ToWorker, ToSupervisor],
+        clock: Clock,
     ) -> None:
+        self._name: dict[str, Any] = {
+            "name": start.name,
+            "processorId": start.processor_id,
+            "status": "running",
+        }
+        self._name |= {"scaleFactor": Int64(1)}
+        self._interval = start.checkpoint_interval
         self._flow = flow
         self._control = control
         self._channel = channel
@@ -43,20 +57,20 @@ class Loop:
         self._sequence = 0
         self._pending: Checkpoint | None = None
 
-    def run(self, interval: float) -> None:
-        """Until told to stop. ``interval``: seconds between checkpoints. Raises what stops it."""
+    def run(self) -> None:
+        """Until told to stop. Raises what stops it."""
         now = self._clock.monotonic()
-        checkpoint_due, stats_due = now + interval, now
+        checkpoint_due, stats_due = now + self._interval, now
         while not self._control.stopping.is_set():
             self._flow.turn()
             self._settle(0)
             now = self._clock.monotonic()
             if now >= stats_due:
-                self._control.stats = bson.encode(self._flow.stats())
+                self._control.stats = bson.encode(self._name | self._flow.stats() | {"ok": 1})
                 stats_due = now + HEARTBEAT
             if now >= checkpoint_due and self._pending is None:
                 self._checkpoint()
-                checkpoint_due = now + interval
+                checkpoint_due = now + self._interval
         self._settle(_LAST_WORD)
         self._checkpoint()
         self._settle(_LAST_WORD)
@@ -107,7 +121,7 @@ def serve(channel: Channel[ToWorker, ToSupervisor], start: Start, clock: Clock) 
         flow = opened(start, clock)
         try:
             channel.send(Running())
-            Loop(flow, control, channel, clock).run(start.checkpoint_interval)
+            Loop(start, flow, control, channel, clock).run()
         finally:
             flow.close()
     except SupersededError:
