@@ -20,6 +20,7 @@ from brookmill.domain.access import ApiKey, ClientSecret, ServiceAccount
 from brookmill.domain.names import new_id
 from brookmill.domain.principal import Role
 from brookmill.domain.workspace import DataProcessRegion, Group, Organization, Workspace
+from brookmill.http.connection import Connection
 from brookmill.operations import Services
 from brookmill.runtime import Supervisor
 from brookmill.store import Store, credentials
@@ -166,6 +167,7 @@ def running(settings: Settings) -> Iterator[Mill]:
         mill.url = f"http://127.0.0.1:{listener.getsockname()[1]}"
         config = uvicorn.Config(
             http.application(services),
+            http=Connection,
             log_config=None,
             access_log=False,
             server_header=False,

@@ -121,9 +121,12 @@ def _uvicorn(application: Application, tls: Mapping[str, Any]) -> uvicorn.Config
     """Logs, measurements and who is behind a proxy are the application's own business. Raises StartError."""
     import uvicorn
 
+    from brookmill.http.connection import Connection
+
     config = uvicorn.Config(
         application,
         **tls,
+        http=Connection,
         lifespan="on",
         log_config=None,
         access_log=False,

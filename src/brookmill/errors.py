@@ -75,6 +75,7 @@ CODES: dict[str, tuple[int, str]] = {
     "INVALID_GROUP_ID": (404, "An invalid group ID {0} was specified."),
     "METHOD_NOT_ALLOWED": (405, "The method {0} is not allowed for this resource."),
     "INVALID_VERSION_DATE": (406, "Invalid accept header or version date."),
+    "REQUEST_TIMEOUT": (408, "The request body did not arrive in time."),
     "VERSION_GONE": (410, "The version {0} of this resource has reached its sunset date {1}."),
     "REQUEST_BODY_TOO_LARGE": (413, "The request body is larger than {0} bytes."),
     "UNSUPPORTED_MEDIA_TYPE": (415, "The request content type {0} is not supported."),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import re
 import uuid
 from collections.abc import Awaitable, Callable, Collection, MutableMapping
@@ -14,6 +15,9 @@ from brookmill.errors import BrookmillError, UserError
 Message = MutableMapping[str, Any]
 Receive = Callable[[], Awaitable[Message]]
 Send = Callable[[Message], Awaitable[None]]
+
+#: Seconds between two pieces of a body.
+PATIENCE = 30.0
 
 _REQUEST_ID = re.compile(r"[A-Za-z0-9._:-]{1,64}")
 _HOST = re.compile(r"[A-Za-z0-9._~-]{1,253}(:[0-9]{1,5})?|\[[0-9A-Fa-f:.]{2,45}\](:[0-9]{1,5})?")
@@ -88,12 +92,16 @@ class Exchange:
         return int(length) if length.isdecimal() and length.isascii() else None
 
     async def body(self, limit: int) -> bytes:
-        """The whole body. Raises REQUEST_BODY_TOO_LARGE as soon as that is known, and Disconnected."""
+        """The whole body.
+
+        Raises REQUEST_BODY_TOO_LARGE as soon as that is known, REQUEST_TIMEOUT when no more of it comes for
+        ``PATIENCE`` seconds, and Disconnected.
+        """
         if (self.declared or 0) > limit:
             raise UserError("REQUEST_BODY_TOO_LARGE", limit)
         chunks, size, more = [], 0, True
         while more:
-            message = await self.receive()
+            message = await self._more()
             if message["type"] == "http.disconnect":
                 raise Disconnected
             chunks.append(message.get("body", b""))
@@ -102,6 +110,13 @@ class Exchange:
                 raise UserError("REQUEST_BODY_TOO_LARGE", limit)
             more = message.get("more_body", False)
         return b"".join(chunks)
+
+    async def _more(self) -> Message:
+        try:
+            async with asyncio.timeout(PATIENCE):
+                return await self.receive()
+        except TimeoutError:
+            raise UserError("REQUEST_TIMEOUT", headers=[("Connection", "close")]) from None
 
 
 def not_allowed(exchange: Exchange, methods: Collection[str]) -> UserError:

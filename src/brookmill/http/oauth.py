@@ -92,10 +92,10 @@ def token(services: Services, exchange: Exchange, body: bytes) -> Reply:
         if form["grant_type"] != "client_credentials":
             raise Refused("unsupported_grant_type", "The only grant type is client_credentials.")
         client = parse_client(exchange.headers.get("authorization"), form)
-        exchange.principal = client.id[:64]
         issued = identity.issue_token(services, client.id, client.secret)
         if issued is None:
             raise _invalid_client(basic=client.basic)
+        exchange.principal = client.id
     except Refused as e:
         return _refusal(exchange, e)
     answer = reply.plain(
@@ -111,9 +111,9 @@ def revoke(services: Services, exchange: Exchange, body: bytes) -> Reply:
     try:
         form = parse_form(exchange.headers.get("content-type"), body)
         client = parse_client(exchange.headers.get("authorization"), form)
-        exchange.principal = client.id[:64]
         if not identity.authenticates(services, client.id, client.secret):
             raise _invalid_client(basic=client.basic)
+        exchange.principal = client.id
         if not form.get("token"):
             raise Refused("invalid_request", "The parameter token is missing.")
         identity.revoke_token(services, client.id, Secret(form["token"]))

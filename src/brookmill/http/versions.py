@@ -25,6 +25,7 @@ KNOWN = frozenset(
 _ASKED = re.compile(r"application/vnd\.atlas\.([0-9]{4}-[0-9]{2}-[0-9]{2})\+(json|gzip|csv)", re.IGNORECASE)
 _SENT = re.compile(r"application/(json|vnd\.atlas\.[0-9a-z-]+\+json)", re.IGNORECASE)
 _QUALITY = re.compile(r"0(\.[0-9]{0,3})?|1(\.0{0,3})?")
+_SHOWN = 120
 _ANY = {"*/*", "application/*"}
 _DAYS = ("Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun")
 _MONTHS = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
@@ -119,6 +120,6 @@ def _at(day: dt.date | None, operation: Operation) -> Resolved | None:
 def accept_body(content_type: str | None, content_encoding: str | None) -> None:
     """Refuse a body that is not JSON; without a type it counts as such. Raises UNSUPPORTED_MEDIA_TYPE."""
     if content_encoding is not None and content_encoding.strip().lower() not in ("", "identity"):
-        raise UserError("UNSUPPORTED_MEDIA_TYPE", content_encoding)
+        raise UserError("UNSUPPORTED_MEDIA_TYPE", content_encoding[:_SHOWN])
     if content_type is not None and not _SENT.fullmatch(content_type.partition(";")[0].strip()):
-        raise UserError("UNSUPPORTED_MEDIA_TYPE", content_type)
+        raise UserError("UNSUPPORTED_MEDIA_TYPE", content_type[:_SHOWN])
