@@ -41,6 +41,7 @@ class Val:
     null: bool = True
     missing: bool = True
     constant: Value = field(default=_UNKNOWN)
+    clean: bool = False
 
     @property
     def known(self) -> bool:
@@ -66,8 +67,12 @@ class Code:
         self.bound: dict[str, Any] = {"MISSING": MISSING, "NOW": system_now}
         self.shape = shape
         self.variables: dict[str, Val] = {}
-        #: Text that gives ``{$meta: "stream"}`` of the current document.
+        #: Text that gives ``{$meta: "stream"}`` of the current document, and whether it was used.
         self.meta = "{}"
+        self.meta_used = False
+        #: Statement that counts a document given up, if anybody counts; how often ``drop`` was asked to.
+        self.count_drop: str | None = None
+        self.drops = 0
         self.give_up = give_up
         self.indent = indent
         self._names: dict[Hashable, str] = {}
@@ -152,12 +157,16 @@ class Code:
 
     def drop(self, unless: str) -> None:
         """Leave the current document unless the condition ``unless`` holds."""
+        self.drops += 1
         with self.block(f"if not ({unless}):"):
+            if self.count_drop is not None:
+                self.line(self.count_drop)
             self.line(self.give_up)
 
     def stream_meta(self) -> Val:
         """The current document's stream metadata, built at most once."""
-        return self.once("meta", lambda: Val(self.meta, "object", null=False, missing=False))
+        self.meta_used = True
+        return self.once(("meta", self.meta), lambda: Val(self.meta, "object", null=False, missing=False))
 
     def evaluate(self, expression: Expression) -> Val:
         """``expression`` as the reference evaluator computes it at run time."""

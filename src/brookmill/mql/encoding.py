@@ -192,3 +192,19 @@ _WRITERS: dict[str, Callable[[Value, str], Any]] = {
     "canonicalJson": _canonical,
     "basicJson": _basic,
 }
+
+
+def safe_encoder(encoding: Encoding = RELAXED) -> Callable[[Value], bytes]:
+    """As ``encoder``, quick where it can be: what JSON cannot hold shows as ``null`` in the quick text, or
+    fails.
+    """
+    quick, exact = quick_encoder(encoding), encoder(encoding)
+
+    def encode(value: Value) -> bytes:
+        try:
+            text = quick(value)
+        except TypeError:
+            return exact(value)
+        return exact(value) if b"null" in text else text
+
+    return encode

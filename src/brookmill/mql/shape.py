@@ -8,7 +8,7 @@ it. Only
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -30,10 +30,13 @@ class Shape(Protocol):
         """Whether there is no array on the way to the value at ``names``, whatever the document."""
         ...
 
-    def whole(self, code: Code, keep: frozenset[str] | None = None) -> str:
+    def whole(
+        self, code: Code, keep: frozenset[str] | None = None, shadowed: frozenset[str] = frozenset()
+    ) -> str:
         """A local that holds the document, built if need be; with ``keep`` only its fields of those names.
 
-        It must not be changed, unless ``fresh`` says so.
+        Of the fields ``shadowed`` only the place counts: the caller sets them anew. It must not be changed,
+        unless ``keep`` is given or ``fresh`` says so.
         """
         ...
 
@@ -41,10 +44,8 @@ class Shape(Protocol):
         """Whether ``whole`` builds a new dict each time, which the caller may change."""
         ...
 
-    def clean(self) -> bool:
-        """Whether all values come from JSON text as they are, so that they can be written as JSON
-        unchecked.
-        """
+    def parts(self) -> Iterator[Val | None]:
+        """The values it is made of, None standing for fields of unknown origin."""
         ...
 
 
@@ -56,14 +57,14 @@ def deeper(code: Code, value: Val, names: tuple[str, ...]) -> Val:
         step = f"{value.text}.get({code.bind(name)}, MISSING)"
         slow = code.call(paths.read, value, code.bind(rest))
         if position == len(names) - 1:
-            return Val(f"{step} if type({value.text}) is dict else {slow}")
+            return Val(f"{step} if type({value.text}) is dict else {slow}", clean=value.clean)
         found = code.fresh()
         with code.block(f"if type({value.text}) is dict:"):
-            inner = deeper(code, Val(step), names[position + 1 :])
+            inner = deeper(code, Val(step, clean=value.clean), names[position + 1 :])
             code.line(f"{found} = {inner.text}")
         with code.block("else:"):
             code.line(f"{found} = {slow}")
-        return Val(found)
+        return Val(found, clean=value.clean)
     return value
 
 
@@ -77,7 +78,8 @@ class Plain:
 
     def read(self, code: Code, names: tuple[str, ...]) -> Val:
         first = code.once(
-            (self.name, names[0]), lambda: Val(f"{self.name}.get({code.bind(names[0])}, MISSING)")
+            (self.name, names[0]),
+            lambda: Val(f"{self.name}.get({code.bind(names[0])}, MISSING)", clean=self.from_json),
         )
         if len(names) == 1:
             return first
@@ -86,9 +88,12 @@ class Plain:
     def steady(self, names: tuple[str, ...]) -> bool:
         return len(names) == 1
 
-    def whole(self, code: Code, keep: frozenset[str] | None = None) -> str:
+    def whole(
+        self, code: Code, keep: frozenset[str] | None = None, shadowed: frozenset[str] = frozenset()
+    ) -> str:
         if keep is None:
             return self.name
+        keep |= shadowed
         built = code.fresh("d")
         if len(keep) == 1:
             code.line(f"{built} = {{}}")
@@ -101,8 +106,8 @@ class Plain:
     def fresh(self) -> bool:
         return self.mutable
 
-    def clean(self) -> bool:
-        return self.from_json
+    def parts(self) -> Iterator[Val | None]:
+        yield Val(self.name, clean=True) if self.from_json else None
 
 
 def _put(code: Code, document: str, name: str, value: Val) -> None:
@@ -139,11 +144,17 @@ class Overlaid:
     def steady(self, names: tuple[str, ...]) -> bool:
         return len(names) == 1 or (names[0] not in self.fields and self.under.steady(names))
 
-    def whole(self, code: Code, keep: frozenset[str] | None = None) -> str:
-        fields = {n: v for n, v in self.fields.items() if keep is None or n in keep}
-        below = None if keep is None else keep - {n for n in fields if not _placed(self.under, n)}
-        document = self.under.whole(code, below)
-        if below is None and not self.under.fresh():
+    def whole(
+        self, code: Code, keep: frozenset[str] | None = None, shadowed: frozenset[str] = frozenset()
+    ) -> str:
+        if keep is None:
+            fields = self.fields
+            document = self.under.whole(code)
+        else:
+            fields = {n: v for n, v in self.fields.items() if n in keep or n in shadowed}
+            placed = {n for n in fields if _placed(self.under, n)}
+            document = self.under.whole(code, keep - fields.keys(), (shadowed - fields.keys()) | placed)
+        if keep is None and not self.under.fresh():
             built = code.fresh("d")
             code.line(f"{built} = {document}.copy()")
             document = built
@@ -154,8 +165,9 @@ class Overlaid:
     def fresh(self) -> bool:
         return True
 
-    def clean(self) -> bool:
-        return False
+    def parts(self) -> Iterator[Val | None]:
+        yield from self.under.parts()
+        yield from self.fields.values()
 
 
 def _placed(shape: Shape, name: str) -> bool:
@@ -188,17 +200,21 @@ class Selected:
     def steady(self, names: tuple[str, ...]) -> bool:
         return len(names) == 1 or (names[0] not in self.computed and self.under.steady(names))
 
-    def whole(self, code: Code, keep: frozenset[str] | None = None) -> str:
+    def whole(
+        self, code: Code, keep: frozenset[str] | None = None, shadowed: frozenset[str] = frozenset()
+    ) -> str:
+        wanted = self.kept | self.computed.keys() if keep is None else keep | shadowed
         kept = self.kept if keep is None else self.kept & keep
-        computed = {n: v for n, v in self.computed.items() if keep is None or n in keep}
+        shadowed &= self.kept
+        computed = {n: v for n, v in self.computed.items() if n in wanted}
         sure = {n: v for n, v in computed.items() if not v.missing}
-        if not kept and len(sure) == len(computed):
+        if not kept and not shadowed and len(sure) == len(computed):
             built = code.fresh("d")
             members = ", ".join(f"{code.bind(n)}: {v.text}" for n, v in sure.items())
             code.line(f"{built} = {{{members}}}")
             return built
-        if kept:
-            built = self.under.whole(code, kept)
+        if kept or shadowed:
+            built = self.under.whole(code, kept, shadowed)
         else:
             built = code.fresh("d")
             code.line(f"{built} = {{}}")
@@ -209,5 +225,7 @@ class Selected:
     def fresh(self) -> bool:
         return True
 
-    def clean(self) -> bool:
-        return not self.computed and self.under.clean()
+    def parts(self) -> Iterator[Val | None]:
+        if self.kept:
+            yield from self.under.parts()
+        yield from self.computed.values()

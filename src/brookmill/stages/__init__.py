@@ -24,21 +24,25 @@ What a stage then is, follows from the kind it derives from:
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import TYPE_CHECKING, Any, ClassVar, Literal, NamedTuple, Protocol, Self, TypeVar
 
 import msgspec
 
+from brookmill import upstream
 from brookmill.domain.connection import Connection
+from brookmill.mql.code import system_now
 from brookmill.mql.encoding import Encoding
 from brookmill.mql.errors import PlanError
 from brookmill.mql.values import Document, Value
 from brookmill.registry import Registry
 
 if TYPE_CHECKING:
+    from brookmill.clock import Clock
     from brookmill.mql.code import Code
-    from brookmill.mql.expression import Expression
+    from brookmill.mql.expression import Env, Expression
     from brookmill.mql.filter import Filter
+    from brookmill.stages.windows import Windows
 
 #: Stages by name, e.g. ``STAGES["$match"]``.
 STAGES: Registry[type[Stage]] = Registry("stage", __name__)
@@ -51,10 +55,16 @@ MAIN: frozenset[Placement] = frozenset({"main"})
 MAIN_AND_WINDOW: frozenset[Placement] = frozenset({"main", "window"})
 WINDOW: frozenset[Placement] = frozenset({"window"})
 
+#: What a stage does with documents; see the classes below.
+Kind = Literal["source", "row", "blocking", "window", "sink"]
+
 #: Code of errors in the options of a stage: StreamProcessorInvalidOptions.
 INVALID_OPTIONS = 420
 
 S = TypeVar("S", bound=msgspec.Struct)
+
+#: Takes a window that closes: a row without document but with the window's metadata, and what it collected.
+Fire = Callable[["Row", "Collector"], None]
 
 
 class Place(NamedTuple):
@@ -125,16 +135,28 @@ class Place(NamedTuple):
 
 
 class Row(NamedTuple):
-    """A document on its way, with ``{$meta: "stream"}`` as it stands."""
+    """A document on its way, with ``{$meta: "stream"}`` as it stands. ``now``: the wall clock, in
+    milliseconds.
+    """
 
     document: Document
     meta: Document
+    now: Callable[[], int] = system_now
+
+    def env(self) -> Env:
+        """What expressions see of it."""
+        return {"ROOT": self.document, "CURRENT": self.document, "@meta": self.meta, "@now": self.now}
+
+    def having(self, document: Document) -> Row:
+        """The row with another document."""
+        return self._replace(document=document)
 
 
 class Stage(Protocol):
     """What every stage is. ``name`` is the name it is registered under first, e.g. ``$match``."""
 
     name: ClassVar[str]
+    kind: ClassVar[Kind]
 
     #: Where it may stand.
     placements: ClassVar[frozenset[Placement]]
@@ -155,8 +177,9 @@ class RowStage(Stage, Protocol):
         ...
 
     def emit(self, code: Code) -> None:
-        """Write code that turns ``code.shape`` into what it is after this stage; ``code.drop()`` gives up
-        the document.
+        """Write code that turns ``code.shape`` into what it is after this stage.
+
+        ``code.drop(unless)`` gives up the document.
         """
         ...
 
@@ -166,7 +189,9 @@ class Collector(Protocol):
 
     def add(self, row: Row) -> None: ...
 
-    def results(self) -> list[Row]: ...
+    def results(self, window: Row) -> list[Row]:
+        """What the stage gives when the window closes. ``window``: a row without document for new ones."""
+        ...
 
     def merge(self, other: Self) -> None:
         """Take in what ``other`` holds, as if its documents had come after."""
@@ -189,8 +214,11 @@ class BlockingStage(Stage, Protocol):
 
     def collector(self) -> Collector: ...
 
-    def emit(self, code: Code, collector: str) -> None:
-        """Write code that adds the current document to the collector in the local ``collector``."""
+    def emit_add(self, code: Code, collector: str) -> None:
+        """Write code that adds the current document to the collector in the local ``collector``.
+
+        Whatever can go wrong comes before the first change.
+        """
         ...
 
 
@@ -203,6 +231,8 @@ class SourceStage(Stage, Protocol):
     options: Any
     #: Event time; None: the source's own time of each document (``Batch.times``).
     time_field: Expression | None
+    #: Name of the field that gets the event time; None: none does.
+    ts_field: str | None
 
 
 class SinkStage(Stage, Protocol):
@@ -214,3 +244,39 @@ class SinkStage(Stage, Protocol):
     options: Any
     encoding: Encoding
     columns: Mapping[str, Expression]
+
+
+class WindowStage(Stage, Protocol):
+    """Cuts the stream into windows. ``pipeline``: the stages inside."""
+
+    pipeline: tuple[Stage, ...]
+
+    def windows(self, collector: Callable[[], Collector], fire: Fire, clock: Clock) -> Windows:
+        """The memory of one running program; ``fire`` takes each window that closes."""
+        ...
+
+
+def parse_stages(specs: Value, place: Place) -> tuple[Stage, ...]:
+    """The stages of a pipeline. ``place``: of the pipeline itself. Raises PlanError."""
+    if type(specs) is not list:
+        raise place.wrong("a pipeline must be an array of stages", 14)
+    return tuple(parse_stage(spec, place.at(i)) for i, spec in enumerate(specs))
+
+
+def parse_stage(spec: Value, place: Place) -> Stage:
+    """One stage. Raises PlanError."""
+    if type(spec) is not dict or len(spec) != 1:
+        raise place.wrong("a stage must be an object with exactly one field", 40323)
+    ((name, operand),) = spec.items()
+    place = place.at(name)
+    stage = STAGES.get(name)
+    if stage is None:
+        if name in upstream.STAGES:
+            raise place.wrong(f"the stage {name} is not implemented yet", INVALID_OPTIONS)
+        if name in upstream.FOREIGN_STAGES:
+            raise place.wrong(f"{name} is not supported in a stream processor", INVALID_OPTIONS)
+        raise place.wrong(f"Unrecognized pipeline stage name: '{name[:50]}'", 40324)
+    if place.placement not in stage.placements:
+        where = {"main": "in the main pipeline", "window": "inside a window", "payload": "in a payload"}
+        raise place.wrong(f"{name} is not allowed {where[place.placement]}", 72)
+    return stage.parse(operand, place)

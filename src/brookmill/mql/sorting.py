@@ -1,0 +1,67 @@
+"""Sort orders: several paths, ascending or descending, through arrays."""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from typing import Any, TypeVar
+
+from brookmill.mql.compare import order_key
+from brookmill.mql.errors import PlanError
+from brookmill.mql.filter import ends
+from brookmill.mql.numbers import is_number, to_float
+from brookmill.mql.values import MISSING, Document, Value
+
+T = TypeVar("T")
+
+
+@dataclass(frozen=True, slots=True)
+class Order:
+    """Pairs of path and sense, 1 or -1. Stable. An array counts by its smallest item, or its largest when
+    descending.
+    """
+
+    keys: tuple[tuple[tuple[str, ...], int], ...]
+
+    def sorted(self, items: Iterable[T], document: Callable[[T], Document]) -> list[T]:
+        """``items`` in order of their documents."""
+        found = list(items)
+        # The last key first: each pass is stable, and ``reverse`` keeps equal ones in place too.
+        for names, sense in reversed(self.keys):
+            key = functools.partial(_key, names=names, sense=sense)
+            found.sort(key=lambda item: key(document(item)), reverse=sense < 0)
+        return found
+
+
+def _key(document: Document, *, names: tuple[str, ...], sense: int) -> tuple[Any, ...]:
+    keys = [key for value in ends(document, names) for key in _item_keys(value)]
+    if not keys:
+        return order_key(None)
+    return min(keys) if sense > 0 else max(keys)
+
+
+def _item_keys(value: Value) -> list[tuple[Any, ...]]:
+    if isinstance(value, list):
+        return [order_key(item) for item in value] or [(1,)]  # an empty array sorts before null
+    return [order_key(None if value is MISSING else value)]
+
+
+def parse_order(spec: Value, path: tuple[str | int, ...]) -> Order:
+    """What ``{$sort: spec}`` means. Raises PlanError."""
+    if type(spec) is not dict:
+        raise PlanError("the $sort key specification must be an object", 15973, path)
+    if not spec:
+        raise PlanError("$sort stage must have at least one sort key", 15976, path)
+    keys = []
+    for name, sense in spec.items():
+        if not is_number(sense) or to_float(sense) not in (1.0, -1.0):
+            raise PlanError(
+                "$sort key ordering must be 1 (for ascending) or -1 (for descending)", 15975, (*path, name)
+            )
+        if not all(name.split(".")) or name[:1] == "$":
+            raise PlanError(f"'{name[:50]}' is not a valid field path", 16410, (*path, name))
+        keys.append((tuple(name.split(".")), int(to_float(sense))))
+    if len(keys) > 32:
+        raise PlanError("too many sort keys", 13103, path)
+    return Order(tuple(keys))

@@ -1,0 +1,100 @@
+"""A pipeline, parsed and checked."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from brookmill.clock import Clock
+from brookmill.connections import Form
+from brookmill.domain.connection import Connection
+from brookmill.mql.encoding import RELAXED
+from brookmill.mql.values import Document, Value
+from brookmill.plan.links import Link, cut
+from brookmill.plan.program import Program
+from brookmill.plan.segment import Segment
+from brookmill.stages import Place, SinkStage, SourceStage, Stage, parse_stages
+
+
+@dataclass(frozen=True)
+class Plan:
+    """``operators``: the stages between source and sink, those in a window after it. ``uses``: connection
+    names.
+    """
+
+    source: SourceStage
+    sink: SinkStage | None
+    links: tuple[Link, ...]
+    operators: tuple[Stage, ...]
+    uses: tuple[str, ...]
+
+    @property
+    def windowed(self) -> bool:
+        return self.links[0].window is not None
+
+    @property
+    def code(self) -> str:
+        """Generated source text, with what its names stand for; for people, not for machines."""
+        accepts: Form = "document" if self.sink is None else "json"
+        encoding = RELAXED if self.sink is None else self.sink.encoding
+        texts = []
+        for index, link in enumerate(self.links):
+            timing: Any = getattr(link.window, "timing", None)
+            segment = Segment(link, accepts, encoding, bool(timing and timing.processing_time))
+            for way in ("json", "documents") if index == 0 else ("documents",):
+                source = segment.write(way)
+                names = [
+                    f"# {name} = {_shown(thing)}" for name, thing in source.bound.items() if name[0] == "K"
+                ]
+                texts.append("\n".join([f"# link {index}, {way}", *names, source.text]))
+        return "\n\n".join(texts) + "\n"
+
+    def operator(self, position: int) -> str:
+        """The name of an operator in dead letters and statistics; 0 is the source."""
+        if position == 0:
+            return self.source.operator
+        if position <= len(self.operators):
+            return self.operators[position - 1].operator
+        return "SinkOperator" if self.sink is None else self.sink.operator
+
+    def program(self, accepts: Form, clock: Clock, *, reference: bool = False) -> Program:
+        """A fresh program. ``accepts``: what the sink takes; ``reference``: without generated code, for
+        tests.
+        """
+        return Program(self, accepts, clock, reference=reference)
+
+
+def _shown(thing: Value) -> str:
+    text = repr(thing)
+    return text if len(text) <= 200 else f"{text[:200]}…"
+
+
+def plan(pipeline: list[Document], connections: Mapping[str, Connection], *, sinkless: bool = False) -> Plan:
+    """The plan of a pipeline. ``connections``: of its workspace, by name. ``sinkless``: it may end without
+    a sink.
+
+    Raises PlanError.
+    """
+    place = Place((), "main", connections)
+    stages = parse_stages(pipeline, place)
+    if not stages or stages[0].kind != "source":
+        raise place.wrong("the first stage of a pipeline must be $source")
+    source: Any = stages[0]
+    sink: Any = stages[-1] if stages[-1].kind == "sink" else None
+    if sink is None and not sinkless:
+        raise place.wrong("the last stage of a pipeline must be a sink, such as $emit or $merge")
+    middle = stages[1:] if sink is None else stages[1:-1]
+    windows = 0
+    for i, stage in enumerate(middle, 1):
+        if stage.kind in ("source", "sink"):
+            where = "first" if stage.kind == "source" else "last"
+            raise place.at(i, stage.name).wrong(f"{stage.name} can only be the {where} stage of a pipeline")
+        windows += stage.kind == "window"
+        if windows > 1:
+            raise place.at(i, stage.name).wrong("a pipeline can have only one window stage")
+    links, operators = cut(source, middle, sink)
+    names = [
+        name for one in (source, *operators, sink) if (name := getattr(one, "connection", None)) is not None
+    ]
+    return Plan(source, sink, tuple(links), tuple(operators), tuple(dict.fromkeys(names)))

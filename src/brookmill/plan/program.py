@@ -1,0 +1,173 @@
+"""A plan that runs: batches in, output and dead letters out, with the memory of open windows between them."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Iterator, Sequence
+from typing import TYPE_CHECKING, Any
+
+from bson import Int64
+
+from brookmill.clock import Clock
+from brookmill.connections import Batch, DeadLetter, Form, Output
+from brookmill.mql.encoding import RELAXED
+from brookmill.mql.values import Document, date_from_ms
+from brookmill.plan.segment import Segment
+from brookmill.plan.stats import Counts, operator_stats
+from brookmill.plan.track import Meta, Track
+from brookmill.stages import Collector, Row
+from brookmill.stages.windows import Windows
+
+if TYPE_CHECKING:
+    from brookmill.plan.pipeline import Plan
+
+
+class Program:
+    """Not safe for threads. ``reference``: no generated code; every document goes through the reference
+    evaluator.
+    """
+
+    def __init__(self, plan: Plan, accepts: Form, clock: Clock, *, reference: bool = False) -> None:
+        self._plan = plan
+        self._clock = clock
+        self._names = tuple(plan.sink.columns) if plan.sink is not None else ()
+        self._out = self._fresh()
+        self._letters: list[DeadLetter] = []
+        self._counts = Counts.of(len(plan.operators) + 2, len(plan.links))
+        self._windows: Windows | None = None
+        window = plan.links[0].window
+        if window is not None:
+            self._windows = window.windows(plan.links[0].blocking.collector, self._fire, clock)
+        encoding = RELAXED if plan.sink is None else plan.sink.encoding
+        self._tracks = [
+            Track(
+                Segment(link, accepts, encoding, self._by_clock),
+                windows=self._windows if link.window is not None else None,
+                drops=self._counts.drops,
+                bury=self._bury,
+                now=self._now,
+                reference=reference,
+            )
+            for link in plan.links
+        ]
+
+    @property
+    def _by_clock(self) -> bool:
+        return self._windows is not None and self._windows.timing.processing_time
+
+    def _now(self) -> int:
+        return int(self._clock.now() * 1000)
+
+    def _fresh(self) -> Output:
+        return Output(columns={name: [] for name in self._names})
+
+    def push(self, batch: Batch) -> tuple[Output, list[DeadLetter]]:
+        """Run a batch through; what came of it, in its order. Bad documents are dead letters."""
+        self._counts.input[0] += len(batch)
+        track = self._tracks[0]
+        take = track.take_json if batch.form == "json" else track.take_documents
+        if self._windows is not None and not self._by_clock:
+            self._windows.attend(batch.partition_count, batch.idle)
+        for start, stop, partition in self._runs(batch):
+            values = batch.values[start:stop] if stop - start < len(batch) else batch.values
+            values = values if type(values) is list else list(values)
+            take(values, batch.times[start:stop], partition, self._meta(batch, start), self._out)
+        return self._hand_over()
+
+    def tick(self, now_ms: int, idle_since_ms: int | None) -> tuple[Output, list[DeadLetter]]:
+        """Let the time pass. ``idle_since_ms``: when the source fell silent, None when it is not."""
+        if self._windows is not None:
+            self._windows.tick(now_ms, idle_since_ms)
+        return self._hand_over()
+
+    def _hand_over(self) -> tuple[Output, list[DeadLetter]]:
+        out, letters = self._out, self._letters
+        self._out, self._letters = self._fresh(), []
+        self._counts.output += len(out)
+        return out, letters
+
+    def _runs(self, batch: Batch) -> Iterator[tuple[int, int, int]]:
+        """Start, stop and partition of the stretches of a batch that come from one partition.
+
+        Partitions only matter to windows by event time.
+        """
+        if batch.partitions is None or self._windows is None or self._by_clock:
+            yield 0, len(batch), 0
+            return
+        start = 0
+        for partition, run in itertools.groupby(batch.partitions):
+            stop = start + sum(1 for _ in run)
+            yield start, stop, partition
+            start = stop
+
+    @staticmethod
+    def _meta(batch: Batch, start: int) -> Meta:
+        def meta(i: int, time: int | None) -> Document:
+            when = batch.times[start + i] if time is None else time
+            return {"source": {**batch.meta(start + i), "ts": date_from_ms(when)}}
+
+        return meta
+
+    def _bury(self, position: int, row: Row, reason: str) -> None:
+        self._counts.dead[position] += 1
+        operator = self._plan.operator(position)
+        self._letters.append(DeadLetter(reason, operator, row.document, row.meta))
+
+    def _fire(self, window: Row, collector: Collector) -> None:
+        """A window has closed: its rows go on to the next link."""
+        self._feed(1, collector.results(window), window)
+
+    def _feed(self, index: int, rows: Sequence[Row], window: Row) -> None:
+        self._counts.input[index] += len(rows)
+        track = self._tracks[index]
+        documents = [row.document for row in rows]
+        track.take_documents(documents, None, 0, lambda i, _: rows[i].meta, self._out)
+        if self._plan.links[index].blocking is not None:
+            assert track.collector is not None
+            self._feed(index + 1, track.collector.results(window), window)
+
+    @property
+    def watermark(self) -> int | None:
+        """Milliseconds since the epoch; None without event-time windows or before the first document."""
+        if self._windows is None or self._by_clock:
+            return None
+        return self._windows.watermark
+
+    @property
+    def state_size(self) -> int:
+        """About how many bytes open windows hold."""
+        return 0 if self._windows is None else self._windows.size
+
+    def operator_stats(self) -> list[Document]:
+        """Counts by operator, in the words of the stats reply."""
+        stats = operator_stats(self._plan, self._counts, [track.segment.derived for track in self._tracks])
+        if self._windows is not None:
+            one = stats[self._plan.links[0].window_position]
+            one["stateSize"] = Int64(self.state_size)
+            bounds = self._windows.bounds()
+            if bounds is not None:
+                one["minOpenWindowStartTime"] = date_from_ms(bounds[0])
+                one["maxOpenWindowStartTime"] = date_from_ms(bounds[1])
+        return stats
+
+    def snapshot(self) -> Document:
+        """Everything to go on from, between batches; BSON-encodable."""
+        windows = None if self._windows is None else storable(self._windows.snapshot())
+        return {"counts": self._counts.snapshot(), "windows": windows}
+
+    def restore(self, snapshot: Document) -> None:
+        """Go on from ``snapshot`` of a program of the same plan; before the first batch."""
+        self._counts.restore(snapshot["counts"])
+        if self._windows is not None and snapshot["windows"] is not None:
+            self._windows.restore(snapshot["windows"])
+
+
+def storable(value: Any) -> Any:
+    """``value`` with integers beyond 64 bits, which only JSON text can hold, as the doubles they count as."""
+    if type(value) is int and not -(2**63) <= value < 2**63:
+        return float(value)
+    if type(value) is dict:
+        return {name: storable(member) for name, member in value.items()}
+    if type(value) is list:
+        return [storable(item) for item in value]
+    return value

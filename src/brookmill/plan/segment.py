@@ -1,0 +1,250 @@
+"""The generated function of one link: from the documents of a batch to windows, collectors or the output.
+
+It is written in up to two ways. ``json`` takes JSON text and, where it can, decodes only the fields that
+are read;
+whatever goes wrong there, and whatever is unusual, sends that one document to ``documents``, which takes
+decoded
+ones; and whatever goes wrong there sends it to the reference evaluator, which has the last word. So results
+never
+depend on the way that was taken.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+import functools
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any, Literal
+
+import orjson
+
+from brookmill.connections import Form
+from brookmill.mql.code import Code, Val
+from brookmill.mql.dates import event_time
+from brookmill.mql.encoding import Encoding, quick_encoder, safe_encoder
+from brookmill.mql.shape import Overlaid, Plain, Shape
+from brookmill.mql.values import date_from_ms
+from brookmill.plan.decoding import Detour, Projected, Recorder, projected_decoder
+from brookmill.plan.links import Link, Step
+from brookmill.stages.windows import Windows
+
+Way = Literal["json", "documents"]
+
+#: Types whose JSON text needs no second look.
+_SAFE = {"string", "bool", "int", "date", "null", "missing", "objectId"}
+_CONTAINERS = frozenset({dict, list, tuple})
+MAX_DOUBLE = 1.7976931348623157e308
+
+
+@dataclass(frozen=True, slots=True)
+class Source:
+    """Generated source text and the objects its names stand for."""
+
+    text: str
+    bound: dict[str, Any]
+
+
+@dataclass(frozen=True)
+class Segment:
+    """How to write one link's function. ``accepts``: what the sink takes; ``encoding``: its JSON."""
+
+    link: Link
+    accepts: Form
+    encoding: Encoding
+    windows_by_clock: bool = False
+
+    def write(self, way: Way) -> Source:
+        """The function ``run(values, times, partition, meta, out)``; ``values`` is a list.
+
+        It is bound at run time to ``windows``, ``collect`` (gives the collector of a link without window),
+        ``drops``
+        (counts by operator) and ``detour(index, value, times, partition, meta, out)``.
+        """
+        recorder = Recorder()
+        trial = Code(recorder, indent=3)
+        self._write_body(trial)
+        if way == "json" and not recorder.exposed:
+            shape: Shape = Projected("d", recorder.trie)
+            decode: Any = projected_decoder(recorder.trie)
+        else:
+            shape = Plain("d", from_json=way == "json")
+            decode = orjson.loads
+        code = Code(shape, indent=3)
+        self._write_body(code)
+        return self._framed(code, way, decode, projected=isinstance(shape, Projected))
+
+    @functools.cached_property
+    def derived(self) -> int | None:
+        """Operator position of the last stage that drops documents before the output.
+
+        Its drops need not be counted: they are what is missing there.
+        """
+        if self.link.blocking is not None:
+            return None
+        code, found = Code(Recorder(), indent=3), None
+        for step in self.link.steps:
+            before = code.drops
+            step.stage.emit(code)
+            found = step.position if code.drops > before else found
+        return found
+
+    def _write_body(self, code: Code) -> None:
+        link = self.link
+        self._write_time(code)
+        self._write_event_time(code)
+        code.meta = "meta(i, t)"
+        for step in link.steps:
+            self._write_step(code, step)
+        if link.window is not None:
+            self._write_window(code)
+        if link.blocking is not None:
+            link.blocking.emit_add(code, "into")
+        else:
+            self._write_output(code)
+
+    def _write_step(self, code: Code, step: Step) -> None:
+        code.count_drop = None if step.position == self.derived else f"drops[{step.position}] += 1"
+        code.line(f"# {step.stage.name}")
+        step.stage.emit(code)
+
+    def _write_time(self, code: Code) -> None:
+        link = self.link
+        if link.time_field is not None:
+            value = code.local(link.time_field.emit(code), "date")
+            kind = code.bind(dt.datetime, "datetime_")
+            slow = code.call(event_time, value)
+            code.line(
+                f"t = round({value.text}.timestamp() * 1000) if type({value.text}) is {kind} else {slow}"
+            )
+        if link.window is not None and not self.windows_by_clock:
+            with code.block("if t > high:"):
+                code.line("high = t")
+                with code.block("if t >= trigger:"):
+                    code.line("windows.mark(partition, high)")
+                    code.line("trigger = windows.trigger(partition)")
+                    code.line("lo = hi = 0")
+
+    def _write_event_time(self, code: Code) -> None:
+        """The event time becomes a field of the document, where the source was asked for that."""
+        if self.link.ts_field is not None:
+            date = Val(code.call(date_from_ms, "t"), "date", null=False, missing=False)
+            code.shape = Overlaid(code.shape, {self.link.ts_field: code.local(date)})
+
+    def _write_window(self, code: Code) -> None:
+        with code.block("if not lo <= t < hi:"):
+            code.line("found = windows.find(t, partition, high)")
+            with code.block("if found is None:"):
+                code.line(f"raise {code.bind(Detour, 'Detour')}")
+            code.line("lo, hi, into, trigger = found")
+        code.meta = f"{code.bind(Windows.meta, 'window_meta')}(meta(i, t), lo, hi)"
+        for step in self.link.inner:
+            self._write_step(code, step)
+
+    def _write_output(self, code: Code) -> None:
+        columns = [(name, e.emit(code)) for name, e in (self.link.columns or {}).items()]
+        columns = [(name, code.local(value)) for name, value in columns]
+        document = code.shape.whole(code)
+        if self.accepts == "json":
+            document = self._encoded(code, document)
+        code.line(f"append({document})")
+        for position, (_, value) in enumerate(columns):
+            text = f"None if {value.text} is MISSING else {value.text}" if value.missing else value.text
+            code.line(f"append_{position}({text})")
+
+    def _encoded(self, code: Code, document: str) -> str:
+        """Text that encodes the document; what the quick encoder would write wrongly goes to the safe one."""
+        quick = code.bind(quick_encoder(self.encoding), "encode")
+        safe = code.bind(safe_encoder(self.encoding), "safe_encode")
+        doubts = []
+        for part in code.shape.parts():
+            if part is None or part.type in ("array", "object"):
+                if part is None or not part.clean:
+                    return f"{safe}({document})"
+            elif not part.clean and not part.known and part.type not in _SAFE:
+                doubts.append(_doubt(part))
+        if not doubts:
+            return f"{quick}({document})"
+        return f"({safe} if {' or '.join(doubts)} else {quick})({document})"
+
+    def _framed(self, code: Code, way: Way, decode: Callable[[Any], Any], *, projected: bool) -> Source:
+        """The loop around the body."""
+        link = self.link
+        by_index = code.meta_used
+        needed = link.window is not None or code.meta_used or link.ts_field is not None
+        timed = link.first and link.time_field is None and needed
+        top = ["def run(values, times, partition, meta, out):"]
+        top += ["    append = out.values.append"]
+        top += [
+            f"    append_{i} = out.columns[{code.bind(n)}].append" for i, n in enumerate(link.columns or {})
+        ]
+        if link.window is not None:
+            top += [
+                "    lo = hi = 0",
+                "    high = windows.high(partition)",
+                "    trigger = windows.trigger(partition)",
+            ]
+        elif link.blocking is not None:
+            top += ["    into = collect()"]
+        if link.time_field is None and not timed:
+            top += ["    t = None"]
+        items = ["value"] + (["t"] if timed else [])
+        source = "zip(values, times)" if timed else "values"
+        head = ", ".join(items)
+        if self.windows_by_clock and link.window is not None:
+            top += ["    t = windows.now()", "    windows.mark(partition, t)"]
+            head, source = "value", "values"
+        if by_index:
+            head = f"i, ({head})" if "," in head else f"i, {head}"
+            source = f"enumerate({source})"
+        else:
+            top += ["    rows = iter(values)"]
+            source = source.replace("values", "rows", 1)
+        top += [f"    for {head} in {source}:", "        try:"]
+        return Source(
+            "\n".join(
+                [*top, *self._decoding(code, way, decode, projected), *code.lines, *self._end(by_index)]
+            ),
+            code.bound | {"CONTAINERS": _CONTAINERS},
+        )
+
+    @staticmethod
+    def _decoding(code: Code, way: Way, decode: Callable[[Any], Any], projected: bool) -> list[str]:
+        pad = " " * 12
+        if way == "documents":
+            return [pad + "d = value"]
+        detour = code.bind(Detour, "Detour")
+        lines = [pad + "if 36 in value:", pad + f"    raise {detour}"]
+        if projected:
+            # What is not read must be valid too, as it is for the other ways.
+            lines += [pad + "if not value.isascii():", pad + "    value.decode()"]
+        lines += [pad + f"d = {code.bind(decode, 'decode')}(value)"]
+        if not projected:
+            lines += [pad + f"if type(d) is not {code.bind(dict, 'dict_')}:", pad + f"    raise {detour}"]
+        return lines
+
+    def _end(self, by_index: bool) -> list[str]:
+        lines = ["        except Exception:"]
+        pad = " " * 12
+        if not by_index:
+            lines += [pad + "i = len(values) - rows.__length_hint__() - 1"]
+        windowed = self.link.window is not None
+        if windowed and not self.windows_by_clock:
+            lines += [pad + "windows.mark(partition, high)"]
+        lines += [pad + "detour(i, value, times, partition, meta, out)"]
+        if windowed:
+            lines += [pad + "lo = hi = 0"]
+            if not self.windows_by_clock:
+                lines += [
+                    pad + "high = windows.high(partition)",
+                    pad + "trigger = windows.trigger(partition)",
+                ]
+                lines += ["    windows.mark(partition, high)"]
+        return lines
+
+
+def _doubt(part: Val) -> str:
+    """A condition that holds when the value may hold a double that JSON has no number for."""
+    text = part.text
+    number = f"type({text}) is float and not {-MAX_DOUBLE!r} <= {text} <= {MAX_DOUBLE!r}"
+    return number if part.type in ("number", "double") else f"{number} or type({text}) in CONTAINERS"

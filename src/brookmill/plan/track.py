@@ -1,0 +1,180 @@
+"""A link that runs: its generated functions, and the reference evaluator behind them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from typing import Any
+
+from brookmill.connections import Output
+from brookmill.errors import DocumentError
+from brookmill.mql.dates import event_time
+from brookmill.mql.ejson import parse_json
+from brookmill.mql.encoding import encoder
+from brookmill.mql.values import MISSING, Document, Value, date_from_ms
+from brookmill.plan.links import Step
+from brookmill.plan.segment import Segment, Way
+from brookmill.stages import Collector, Row
+from brookmill.stages.windows import Windows
+
+#: Stream metadata of the i-th document with event time t.
+Meta = Callable[[int, int | None], Document]
+
+LATE = "Input document arrived late."
+
+
+class Track:
+    """One link of a running program. ``bury`` takes a dead letter and the position of its operator."""
+
+    def __init__(
+        self,
+        segment: Segment,
+        *,
+        windows: Windows | None,
+        drops: list[int],
+        bury: Callable[[int, Row, str], None],
+        now: Callable[[], int],
+        reference: bool,
+    ) -> None:
+        self.input = 0
+        self.segment = segment
+        self._link = segment.link
+        self._windows = windows
+        self._drops = drops
+        self._bury = bury
+        self._now = now
+        self.collector: Collector | None = None
+        self._encode = encoder(segment.encoding) if segment.accepts == "json" else None
+        each = self._each_slowly
+        self.take_json = each(self._from_json) if reference else self._compiled("json", self._from_json)
+        self.take_documents = each(self._judge) if reference else self._compiled("documents", self._judge)
+
+    def _compiled(self, way: Way, detour: Callable[..., None]) -> Callable[..., None]:
+        source = self.segment.write(way)
+        names: dict[str, Any] = {
+            **source.bound,
+            "NOW": self._now,
+            "windows": self._windows,
+            "collect": self._collect,
+            "drops": self._drops,
+            "detour": detour,
+        }
+        exec(compile(source.text, f"<generated {way}>", "exec"), names)  # noqa: S102 - names and constants are bound
+        run: Callable[..., None] = names["run"]
+        return run
+
+    def _collect(self) -> Collector:
+        self.collector = self._link.blocking.collector()
+        return self.collector
+
+    def _each_slowly(self, take: Callable[..., None]) -> Callable[..., None]:
+        """A function like the generated ones that takes every document the slow way."""
+
+        def run(values: list[Any], times: Any, partition: int, meta: Meta, out: Output) -> None:
+            if self._link.blocking is not None and self._windows is None:
+                self._collect()
+            for i, value in enumerate(values):
+                take(i, value, times, partition, meta, out)
+
+        return run
+
+    def _from_json(  # noqa: PLR0917 - called by generated code
+        self, i: int, value: Any, times: Any, partition: int, meta: Meta, out: Output
+    ) -> None:
+        """Decode with all care; what is no document is a dead letter of the source."""
+        time = times[i]
+        try:
+            document = _document(parse_json(value))
+        except Exception as e:
+            self._bury(0, Row(value, meta(i, time), self._now), _reason(e))
+        else:
+            self.take_documents([document], [time], partition, lambda _, t: meta(i, t), out)
+
+    def _judge(  # noqa: PLR0917 - called by generated code
+        self, i: int, document: Document, times: Any, partition: int, meta: Meta, out: Output
+    ) -> None:
+        """The reference evaluator: the pipeline, stage by stage."""
+        time: Any = times[i] if times is not None else None
+        try:
+            if self._link.time_field is not None:
+                env = Row(document, meta(i, time), self._now).env()
+                time = event_time(self._link.time_field.evaluate(env))
+        except Exception as e:
+            self._bury(0, Row(document, meta(i, time), self._now), _reason(e))
+            return
+        if self._windows is not None:
+            if self._windows.timing.processing_time:
+                time = self._windows.now()
+            self._windows.mark(partition, time)
+        if self._link.ts_field is not None:
+            document = {**document, self._link.ts_field: date_from_ms(time)}
+        rows = self._through(self._link.steps, [Row(document, meta(i, time), self._now)])
+        for row in rows:
+            self._end(row, time, partition, out)
+
+    def _through(self, steps: Iterable[Step], rows: list[Row]) -> list[Row]:
+        for step in steps:
+            rows = [made for row in rows for made in self._applied(step, row)]
+        return rows
+
+    def _applied(self, step: Step, row: Row) -> list[Row]:
+        try:
+            made = list(step.stage.apply(row))
+        except Exception as e:
+            self._bury(step.position, row, _reason(e))
+            return []
+        if not made:
+            self._drops[step.position] += 1
+        return made
+
+    def _end(self, row: Row, time: int | None, partition: int, out: Output) -> None:
+        if self._windows is not None and time is not None:
+            found = self._windows.find(time, partition, time)
+            if found is None:
+                self._bury(self._link.window_position, row, LATE)
+                return
+            lo, hi, collector, _ = found
+            inside = row._replace(meta=Windows.meta(row.meta, lo, hi))
+            for one in self._through(self._link.inner, [inside]):
+                self._add(collector, one)
+        elif self._link.blocking is not None:
+            assert self.collector is not None
+            self._add(self.collector, row)
+        else:
+            self._write(row, out)
+
+    def _add(self, collector: Collector, row: Row) -> None:
+        try:
+            collector.add(row)
+        except Exception as e:
+            self._bury(self._link.blocking_position, row, _reason(e))
+
+    def _write(self, row: Row, out: Output) -> None:
+        env = row.env()
+        try:
+            columns = {n: e.evaluate(env) for n, e in (self._link.columns or {}).items()}
+            value: Value = row.document if self._encode is None else self._encode(row.document)
+        except Exception as e:
+            self._bury(self._link.sink_position, row, _reason(e))
+            return
+        out.values.append(value)
+        for name, column in columns.items():
+            out.columns[name].append(None if column is MISSING else column)
+
+
+def _document(value: Value) -> Document:
+    """A document from what stands at the top of a JSON text; an array's items get their positions for
+    names.
+    """
+    if isinstance(value, dict):
+        return value
+    if isinstance(value, list):
+        return {str(i): item for i, item in enumerate(value)}
+    raise DocumentError("the value is neither an object nor an array")
+
+
+def _reason(error: Exception) -> str:
+    if isinstance(error, DocumentError):
+        return str(error)
+    if isinstance(error, RecursionError):
+        return "the document is nested too deeply"
+    return f"internal error: {type(error).__name__}: {error}"[:500]

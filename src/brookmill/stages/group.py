@@ -1,0 +1,153 @@
+"""``$group``: one document a group."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any, ClassVar, Self
+
+from brookmill.mql import lanes
+from brookmill.mql.accumulator import Accumulation, Accumulator, parse_accumulation
+from brookmill.mql.code import Code, Val
+from brookmill.mql.compare import order_key
+from brookmill.mql.expression import Expression, Parser
+from brookmill.mql.values import MISSING, Document, Value
+from brookmill.stages import STAGES, WINDOW, Collector, Kind, Place, Placement, Row
+
+#: A group: its ``_id``, then one accumulator a field.
+Group = tuple[Any, ...]
+
+
+def group_key(value: Value) -> Any:
+    """What tells groups apart: strings stand for themselves, missing counts as null."""
+    if type(value) is str:
+        return value
+    return order_key(None if value is MISSING else value)
+
+
+class Groups:
+    """The groups of one window."""
+
+    __slots__ = ("_make", "_stage", "groups")
+
+    def __init__(self, stage: GroupStage) -> None:
+        self._stage = stage
+        self._make = tuple(accumulation.make for _, accumulation in stage.fields)
+        self.groups: dict[Any, Group] = {}
+
+    def open(self, key: Any, value: Value) -> Group:
+        """A new group for the ``_id`` ``value``, known by ``key`` from now on."""
+        group = self.groups[key] = (None if value is MISSING else value, *[make() for make in self._make])
+        return group
+
+    def add(self, row: Row) -> None:
+        env = row.env()
+        value = self._stage.id.evaluate(env)
+        values = [accumulation.operand.evaluate(env) for _, accumulation in self._stage.fields]
+        key = group_key(value)
+        group = self.groups.get(key) or self.open(key, value)
+        for accumulator, one in zip(group[1:], values, strict=True):
+            accumulator.add(one)
+
+    def results(self, window: Row) -> list[Row]:
+        names = [name for name, _ in self._stage.fields]
+        rows = []
+        for group in self.groups.values():
+            document: Document = {"_id": group[0]}
+            for name, accumulator in zip(names, group[1:], strict=True):
+                result = accumulator.result()
+                document[name] = None if result is MISSING else result
+            rows.append(window.having(document))
+        return rows
+
+    def merge(self, other: Groups) -> None:
+        for key, group in other.groups.items():
+            own = self.groups.get(key) or self.open(key, group[0])
+            for accumulator, more in zip(own[1:], group[1:], strict=True):
+                accumulator.merge(more)
+
+    def snapshot(self) -> Value:
+        return [
+            [group[0], *[accumulator.snapshot() for accumulator in group[1:]]]
+            for group in self.groups.values()
+        ]
+
+    def restore(self, snapshot: Any) -> None:
+        for value, *states in snapshot:
+            group = self.open(group_key(value), value)
+            for accumulator, state in zip(group[1:], states, strict=True):
+                accumulator.restore(state)
+
+    @property
+    def size(self) -> int:
+        return sum(200 + sum(accumulator.size for accumulator in group[1:]) for group in self.groups.values())
+
+
+@STAGES("$group")
+@dataclass(frozen=True, slots=True)
+class GroupStage:
+    """Reference: MongoDB manual, ``$group``."""
+
+    id: Expression
+    fields: tuple[tuple[str, Accumulation], ...]
+
+    name: ClassVar[str] = "$group"
+    kind: ClassVar[Kind] = "blocking"
+    placements: ClassVar[frozenset[Placement]] = WINDOW
+    operator: ClassVar[str] = "GroupOperator"
+
+    @classmethod
+    def parse(cls, spec: Value, place: Place) -> Self:
+        if "_id" not in place.object(spec):
+            raise place.wrong("a group specification must include an _id", 15955)
+        fields = []
+        for name, operand in spec.items():
+            if name == "_id":
+                continue
+            at = place.at(name)
+            if "." in name or "\0" in name:
+                raise at.wrong(f"The field name '{name[:50]}' cannot contain '.'", 40235)
+            if name[:1] == "$":
+                raise at.wrong(f"The field name '{name[:50]}' cannot be an operator name", 40236)
+            fields.append((name, parse_accumulation(operand, Parser(at.path))))
+        return cls(place.at("_id").expression(spec["_id"]), tuple(fields))
+
+    def collector(self) -> Collector:
+        return Groups(self)
+
+    def emit_add(self, code: Code, collector: str) -> None:
+        key = code.local(self.id.emit(code))
+        values = [code.local(accumulation.operand.emit(code)) for _, accumulation in self.fields]
+        known, group = code.fresh("key"), code.fresh("group")
+        if key.type == "string" and not key.null:
+            code.line(f"{known} = {key.text}")
+        else:
+            code.line(f"{known} = {key.text} if type({key.text}) is str else {code.call(group_key, key)}")
+        code.line(f"{group} = {collector}.groups.get({known})")
+        with code.block(f"if {group} is None:"):
+            code.line(f"{group} = {collector}.open({known}, {key.text})")
+        names = [code.fresh("a") for _ in self.fields]
+        if names:
+            code.line(f"_, {', '.join(names)}{',' if len(names) == 1 else ''} = {group}")
+        kinds = [accumulation.kind for _, accumulation in self.fields]
+        _emit_values(code, list(zip(names, kinds, values, strict=True)))
+
+
+def _emit_values(code: Code, fields: list[tuple[str, type[Accumulator], Val]]) -> None:
+    """Feed the accumulators; those fed with the same value share its type check."""
+    shared: dict[str, list[tuple[str, type[Accumulator]]]] = {}
+    for name, kind, value in fields:
+        if kind.on_any:
+            for line in kind.on_any:
+                code.line(line.format(a=name, x=value.text))
+        elif kind.on_int and lanes.small_int(value) is not None:
+            shared.setdefault(value.text, []).append((name, kind))
+        else:
+            code.line(f"{name}.add({value.text})")
+    for text, users in shared.items():
+        with code.block(f"if {lanes.small_int(Val(text))}:"):
+            for name, kind in users:
+                for line in kind.on_int:
+                    code.line(line.format(a=name, x=text))
+        with code.block("else:"):
+            for name, _ in users:
+                code.line(f"{name}.add({text})")
