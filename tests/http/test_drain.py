@@ -36,8 +36,9 @@ def test_a_request_that_has_begun_is_finished(tmp_path: Path) -> None:
     body = json.dumps({"name": "ws", "dataProcessRegion": region}).encode()
     with server(tmp_path) as running:
         host, port = running.base.removeprefix("http://").split(":")
+        project = running.environment["MONGODB_ATLAS_PROJECT_ID"]
         head = (
-            f"POST /api/atlas/v2/groups/{running.environment['MONGODB_ATLAS_PROJECT_ID']}/streams HTTP/1.1\r\n"
+            f"POST /api/atlas/v2/groups/{project}/streams HTTP/1.1\r\n"
             f"Host: x\r\nAccept: {ACCEPT}\r\nContent-Type: application/json\r\n"
             f"Authorization: Bearer {token(running)}\r\nContent-Length: {len(body)}\r\n\r\n"
         ).encode()
