@@ -33,6 +33,7 @@ from brookmill.operations.answer import answer
 from brookmill.operations.body import Body
 from brookmill.operations.lookup import find_processor, find_workspace
 from brookmill.operations.refusal import fail
+from brookmill.plan import plan
 from brookmill.store import Session
 
 _WORKSPACE = "/groups/{groupId}/streams/{tenantName}"
@@ -220,8 +221,6 @@ def _options(workspace: Workspace, kept: Options, sent: ProcessorOptions, tier: 
 
 def _check(processor: Processor, workspace: Workspace, connections: Mapping[str, Connection]) -> None:
     """Refuse what cannot run: a pipeline without a plan, a dead letter queue that is no collection."""
-    from brookmill.plan import plan
-
     try:
         plan(parse_json(processor.pipeline), connections)
     except PlanError as e:
