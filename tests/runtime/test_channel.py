@@ -37,6 +37,8 @@ START = Start(
     checkpoint=b"\0\xff",
     checkpoint_interval=60.0,
     sample_rate=10.0,
+    log_level="info",
+    log_format="auto",
 )
 
 

@@ -14,8 +14,9 @@ from servers import free_port
 from brookmill.clock import VirtualClock
 from brookmill.connections import DeadLetter
 from brookmill.errors import ConnectionFailed
-from brookmill.runtime import dead_letters
-from brookmill.runtime.dead_letters import Collected, Dropped
+from brookmill.runtime import collected as module
+from brookmill.runtime.collected import Collected
+from brookmill.runtime.dead_letters import Dropped
 
 LATE = "Input document arrived late."
 
@@ -130,7 +131,7 @@ def test_a_refused_write_fails_as_its_code_says(
 
 
 def test_a_cluster_that_is_not_there_fails_and_tells_no_secret(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(dead_letters, "_PATIENCE", 0.2)
+    monkeypatch.setattr(module, "_PATIENCE", 0.2)
     letters = collected(f"mongodb://ann:hush@127.0.0.1:{free_port()}/?directConnection=true")
     letters.write([letter({})])
     with pytest.raises(ConnectionFailed) as failure:

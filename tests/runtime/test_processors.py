@@ -54,11 +54,11 @@ def gone(process: psutil.Process) -> Callable[[], bool]:
 def test_documents_that_match_arrive_in_kafka(mill: Make, broker: Broker, kafka: Connection) -> None:
     here, topic = mill(), broker.topic()
     here.connect("k", kafka)
-    documents = [{"n": n, "d": {"$date": "2024-08-12T21:41:01Z"}} for n in range(20)]
+    documents = [{"n": n, "d": {"$date": "2024-08-12T21:41:01.788Z"}} for n in range(20)]
     here.process({"$source": {"documents": documents}}, {"$match": {"n": {"$lt": 10}}}, emit(topic))
     values = broker.values(topic, 10)
     assert numbers(values) == list(range(10))
-    assert json.loads(values[0])["d"] == {"$date": "2024-08-12T21:41:01Z"}
+    assert json.loads(values[0])["d"] == {"$date": "2024-08-12T21:41:01.788Z"}
     stats = here.stats(inputMessageCount=20)
     assert (stats["name"], stats["processorId"], stats["status"]) == ("p", here.processor.id, "running")
     assert (stats["outputMessageCount"], stats["dlqMessageCount"], stats["scaleFactor"]) == (10, 0, 1)
@@ -250,7 +250,7 @@ def test_a_wrong_login_fails_at_once(mill: Make, broker: Broker) -> None:
     ("stages", "code", "text"),
     [
         ([{"$source": {"connectionName": "k", "topic": "nowhere"}}, emit("u")], 419, "no partitions found"),
-        ([{"$source": {"connectionName": "gone"}}, emit("u")], 420, "no connection 'gone'"),
+        ([{"$source": {"connectionName": "gone"}}, emit("u")], 420, "connection named gone does not exist"),
         ([{"$source": {"documents": []}}, {"$nope": 1}, emit("u")], 40324, "$nope"),
         ([{"$source": {"documents": []}}], None, ""),
         ([], None, ""),
@@ -294,7 +294,7 @@ def test_bad_input_goes_to_the_dead_letters(mill: Make, broker: Broker, kafka: C
 def test_https_sink_with_answers_of_every_kind(
     mill: Make, broker: Broker, kafka: Connection, endpoint: Endpoint
 ) -> None:
-    here, topic = mill(checkpoint_interval=0.2, retry_budget=3.0), broker.topic()
+    here, topic = mill(checkpoint_interval=0.2, retry_budget=0), broker.topic()
     here.connect("k", kafka)
     here.connect("h", Https(url=endpoint.url))
     down: list[int] = []

@@ -90,7 +90,7 @@ def test_an_https_sink() -> None:
 WRONG = [
     ({"$source": {}}, "needs a connectionName or documents"),
     ({"$source": 5}, "must be an object"),
-    ({"$source": {"connectionName": "nope"}}, "there is no connection 'nope'"),
+    ({"$source": {"connectionName": "nope"}}, "connection named nope does not exist"),
     ({"$source": {"connectionName": 5}}, "connectionName must be a string"),
     ({"$source": {"connectionName": "h"}}, "type Https cannot be a $source"),
     ({"$source": {"connectionName": "c"}}, "type Cluster cannot be a $source"),

@@ -43,6 +43,8 @@ def _start(session: Session, processor: Processor, settings: Settings) -> Start 
         checkpoint=session.checkpoint(processor.id),
         checkpoint_interval=settings.checkpoint_interval,
         sample_rate=settings.sample_rate,
+        log_level=settings.log_level,
+        log_format=settings.log_format,
     )
 
 

@@ -6,6 +6,9 @@ from typing import Literal
 
 import msgspec
 
+LogLevel = Literal["debug", "info", "warning", "error"]
+LogFormat = Literal["auto", "console", "json"]
+
 #: Whose fault a failure is. "user" and "memory": trying again cannot help. "connection": tried again within
 #: the retry budget. "internal": our own bug, tried again for ever.
 FailureClass = Literal["user", "connection", "memory", "internal"]
@@ -34,6 +37,8 @@ class Start(Message, frozen=True, tag="start"):
     checkpoint: bytes | None
     checkpoint_interval: float
     sample_rate: float
+    log_level: LogLevel
+    log_format: LogFormat
 
     def __repr__(self) -> str:
         return f"Start({self.processor_id})"

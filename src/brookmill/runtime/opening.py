@@ -14,9 +14,9 @@ from brookmill.domain.connection import Connection
 from brookmill.domain.secret import Secret
 from brookmill.errors import ConnectionFailed
 from brookmill.mql import Document, parse_json
-from brookmill.plan import Plan, plan
+from brookmill.plan import plan
 from brookmill.runtime.checkpoint import Checkpoint
-from brookmill.runtime.dead_letters import Collected, DeadLetters, Dropped
+from brookmill.runtime.dead_letters import DeadLetters, Dropped
 from brookmill.runtime.documents import DocumentsSource
 from brookmill.runtime.flow import Flow
 from brookmill.runtime.messages import Start
@@ -32,13 +32,12 @@ def opened(start: Start, clock: Clock) -> Flow:
     with ExitStack() as stack:
         letters = _dead_letters(start, connections, clock)
         stack.callback(letters.close)
-        constants = planned.sink.constants
-        sink = _sink(planned, connections, Opening(start.processor_id, clock, constants=constants))
+        sink = _sink(planned.sink, connections, start, clock)
         stack.callback(sink.close)
         program = planned.program(sink.accepts, clock)
         position = None if resumed is None else resumed.position
         opening = Opening(start.processor_id, clock, position, sample_rate=start.sample_rate)
-        source = _source(planned, connections, opening)
+        source = _source(planned.source, connections, opening)
         stack.callback(source.close)
         flow = Flow(
             source=source, program=program, sink=sink, dead_letters=letters, clock=clock, resumed=resumed
@@ -58,8 +57,7 @@ def _hidden(kind: type, value: Any) -> Any:
     raise NotImplementedError(f"a connection cannot hold a {kind.__name__}")
 
 
-def _source(planned: Plan, connections: Connections, opening: Opening) -> Source:
-    stage = planned.source
+def _source(stage: Any, connections: Connections, opening: Opening) -> Source:
     if stage.connection is None:
         return DocumentsSource(stage.documents, opening)
     connection = connections[stage.connection]
@@ -68,12 +66,11 @@ def _source(planned: Plan, connections: Connections, opening: Opening) -> Source
     return connection.open_source(stage.options, opening)
 
 
-def _sink(planned: Plan, connections: Connections, opening: Opening) -> Sink:
-    stage = planned.sink
+def _sink(stage: Any, connections: Connections, start: Start, clock: Clock) -> Sink:
     connection = connections[stage.connection]
     if not isinstance(connection, Writable):
         raise TypeError(f"the plan writes to a {connection.type}")
-    return connection.open_sink(stage.options, opening)
+    return connection.open_sink(stage.options, Opening(start.processor_id, clock, constants=stage.constants))
 
 
 def _dead_letters(start: Start, connections: Connections, clock: Clock) -> DeadLetters:
@@ -91,4 +88,6 @@ def _dead_letters(start: Start, connections: Connections, clock: Clock) -> DeadL
     uri = start.clusters.get(str(connection.cluster_name))
     if uri is None:
         raise ConnectionFailed(f"No cluster named {connection.cluster_name}", retry=False, code=420)
+    from brookmill.runtime.collected import Collected  # most workers need no MongoDB client
+
     return Collected(uri, dlq["db"], dlq["coll"], processor=start.name, instance=start.instance, clock=clock)

@@ -12,15 +12,19 @@ import traceback
 from typing import Any
 
 import bson
+import structlog
 from bson import Int64
 
+from brookmill import logs
 from brookmill.clock import Clock, SystemClock
 from brookmill.errors import BrookmillError, ConnectionFailed
+from brookmill.mql import PlanError
 from brookmill.runtime import messages
 from brookmill.runtime.channel import Channel
 from brookmill.runtime.checkpoint import Checkpoint, CheckpointUnreadableError
 from brookmill.runtime.control import HEARTBEAT, Control
 from brookmill.runtime.flow import Flow
+from brookmill.runtime.heap import keep_heap
 from brookmill.runtime.messages import Failed, Running, Start, Stopped, ToSupervisor, ToWorker
 from brookmill.runtime.opening import opened
 
@@ -105,6 +109,8 @@ def failure(error: BaseException) -> Failed:
             return Failed(
                 error="Worker out of memory", kind="memory", code=418, name="StreamProcessorWorkerOutOfMemory"
             )
+        case PlanError():
+            return Failed(error=str(error), kind="user", code=error.code, name=error.code_name)
         case CheckpointUnreadableError():
             return Failed(error=str(error), kind="user")
         case BrookmillError():
@@ -136,6 +142,9 @@ def main(fd: int) -> None:
     channel: Channel[ToWorker, ToSupervisor] = Channel(socket.socket(fileno=fd), ToWorker)
     start = channel.receive(60.0)
     if isinstance(start, Start):
+        keep_heap()
+        logs.configure(start.log_level, start.log_format)
+        structlog.contextvars.bind_contextvars(processor=start.name, processor_id=start.processor_id)
         channel.send(serve(channel, start, SystemClock()))
     sys.stdout.flush()
     os._exit(0)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, ClassVar, Self
+from typing import Any, ClassVar, Literal, Self
 
 from brookmill.mql.encoding import Encoding
 from brookmill.mql.expression import Expression
@@ -24,6 +24,7 @@ class Emit:
     constants: Mapping[str, Value]
 
     name: ClassVar[str] = "$emit"
+    kind: ClassVar[Literal["sink"]] = "sink"
     placements: ClassVar[frozenset[Placement]] = MAIN
 
     @property

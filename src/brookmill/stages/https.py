@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, ClassVar, Self, cast
+from typing import Any, ClassVar, Literal, Self, cast
 
 from msgspec import UNSET
 
@@ -43,6 +43,7 @@ class HttpsStage:
     constants: Mapping[str, Value]
 
     name: ClassVar[str] = "$https"
+    kind: ClassVar[Literal["sink"]] = "sink"
     placements: ClassVar[frozenset[Placement]] = MAIN
     operator: ClassVar[str] = "HttpsOperator"
     encoding: ClassVar[Encoding] = Encoding()

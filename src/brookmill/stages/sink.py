@@ -12,7 +12,9 @@ from brookmill.stages import Place
 
 
 class SinkParts(NamedTuple):
-    """``constants`` and ``columns`` share one set of names: what the sink needs to know about every document."""
+    """``constants`` and ``columns`` share one set of names: what the sink needs to know about every
+    document.
+    """
 
     connection: str
     options: Any

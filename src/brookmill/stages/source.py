@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any, ClassVar, Self
+from typing import Any, ClassVar, Literal, Self
 
 import msgspec
 from msgspec import UNSET, UnsetType
 
 from brookmill.connections import Readable
+from brookmill.mql.code import system_now
 from brookmill.mql.errors import MQLError
 from brookmill.mql.expression import Expression
 from brookmill.mql.values import Document, Value
@@ -41,6 +42,7 @@ class Source:
     documents: tuple[Document, ...] = ()
 
     name: ClassVar[str] = "$source"
+    kind: ClassVar[Literal["source"]] = "source"
     placements: ClassVar[frozenset[Placement]] = MAIN
 
     @property
@@ -77,7 +79,9 @@ def _common(options: Any, place: Place) -> tuple[Any, Expression | None, str | N
 
 def _documents(spec: Value, place: Place) -> tuple[Document, ...]:
     try:
-        documents = place.expression(spec).evaluate({"ROOT": {}, "CURRENT": {}, "@meta": {}})
+        documents = place.expression(spec).evaluate(
+            {"ROOT": {}, "CURRENT": {}, "@meta": {}, "@now": system_now}
+        )
     except MQLError as e:
         raise place.wrong(str(e)) from e
     if type(documents) is not list or not all(type(document) is dict for document in documents):

@@ -17,8 +17,6 @@ from brookmill.connections.kafka.options import KafkaSourceOptions
 from brookmill.connections.kafka.partitions import Partitions
 from brookmill.connections.kafka.trouble import Trouble, failed, hopeless
 from brookmill.errors import ConnectionFailed, DocumentError
-from brookmill.mql.ejson import parse_json
-from brookmill.mql.encoding import encoder
 
 if TYPE_CHECKING:
     from confluent_kafka import Consumer, KafkaError
@@ -33,7 +31,6 @@ _COMMIT = 1.0
 #: Once a first message is there, so many seconds are given for more to join its batch.
 _GATHER = 0.005
 _BRACE = ord("{")
-_json = encoder()
 
 
 class KafkaSource:
@@ -225,17 +222,10 @@ class _Reading:
 
 
 def _unusual(value: bytes | None) -> bytes:
-    """A value that does not start like an object: a tombstone, a registry's prefix, an array."""
+    """A value that does not start like an object: a tombstone, or one behind a registry's prefix."""
     if value is None:
         return b"{}"
-    if value[:1] == b"\0" and len(value) > 5:
-        value = value[5:]
-    if value.lstrip()[:1] == b"[":
-        try:
-            return _json({str(i): item for i, item in enumerate(parse_json(value))})
-        except DocumentError:
-            return value
-    return value
+    return value[5:] if value[:1] == b"\0" and len(value) > 5 else value
 
 
 def _committed(error: KafkaError | None, _: object) -> None:
