@@ -5,6 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
+#: Upstream's text for a connection that a pipeline, or its dead letter queue, names in vain.
+NO_SUCH_CONNECTION = (
+    "connection named {} does not exist. Check sp.listConnections() for available connections"
+)
+
 Stages = Sequence[Mapping[str, Any]]
 
 #: Where a stage names a connection: in itself, or in one of these members of it.

@@ -21,7 +21,7 @@ from brookmill.domain.options import (
     scaling_problem,
     with_dlq,
 )
-from brookmill.domain.pipeline import added_parallelism, resume_problem
+from brookmill.domain.pipeline import NO_SUCH_CONNECTION, added_parallelism, resume_problem
 from brookmill.domain.principal import STREAM_MANAGERS
 from brookmill.domain.processor import MAY_MODIFY, Processor, State
 from brookmill.domain.tier import LARGEST, Tier, parallelism_problem
@@ -38,11 +38,6 @@ from brookmill.store import Session
 
 _WORKSPACE = "/groups/{groupId}/streams/{tenantName}"
 _ONE = _WORKSPACE + "/processor/{processorName}"
-
-#: The engine's text, with the name of the connection.
-NO_SUCH_CONNECTION = (
-    "connection named {} does not exist. Check sp.listConnections() for available connections"
-)
 
 _READ_ONLY = frozenset({"_id", "effectiveTier", "eligibleForFailover", "state", "stats"})
 

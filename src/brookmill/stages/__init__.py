@@ -31,6 +31,7 @@ import msgspec
 
 from brookmill import upstream
 from brookmill.domain.connection import Connection
+from brookmill.domain.pipeline import NO_SUCH_CONNECTION
 from brookmill.mql.code import system_now
 from brookmill.mql.encoding import Encoding
 from brookmill.mql.errors import PlanError
@@ -125,7 +126,7 @@ class Place(NamedTuple):
             raise self.wrong("connectionName must be a string")
         connection = self.connections.get(name)
         if connection is None:
-            raise self.wrong(f"there is no connection {name!r}")
+            raise self.wrong(NO_SUCH_CONNECTION.format(name))
         kind = connection.__struct_config__.tag
         if types and kind not in types:
             raise self.wrong(
