@@ -42,8 +42,7 @@ def main() -> None:
         screen.say("$P is $MONGODB_ATLAS_BASE_URL/api/atlas/v2/groups/$MONGODB_ATLAS_PROJECT_ID;")
         screen.say(f'every call has -H "Accept: {VERSION}" and -H "Content-Type: application/json"')
         registry(screen, curl, samples(first))
-        readers = [stack.enter_context(reader(address)) for address in (first, second)]
-        processor(screen, curl, second, readers)
+        processor(screen, curl, first, second)
     screen.done(curl.calls)
 
 
@@ -90,26 +89,27 @@ def _written(screen: Screen, sample: Sample, shown: Any, sent: dict[str, Any]) -
     screen.check(not any(s in str(shown) for s in sample.secrets), f"{sample.name} keeps secrets", quiet=True)
 
 
-def processor(screen: Screen, curl: Curl, second: str, readers: list[Reader]) -> None:
+def processor(screen: Screen, curl: Curl, first: str, second: str) -> None:
     """Run it to the first broker, switch the connection, run it to the second, and count what arrived."""
-    before, after = readers
     screen.step("Start a processor: solar readings -> windows of one second -> Kafka")
     screen.call(curl.digest("POST", "/streams/demo/processor", {"name": "solar", "pipeline": PIPELINE}))
     screen.call(curl.digest("POST", f"{PROCESSOR}:start"))
-    _arrive(screen, before, "first")
-    screen.step("Switch the Kafka connection to the other broker")
     change = {"type": "Kafka", "bootstrapServers": second}
-    screen.call(curl.bearer("PATCH", f"{CONNECTIONS}/kafka", change), status=409)
-    screen.check(True, "a running processor uses it: refused")
-    screen.call(curl.bearer("POST", f"{PROCESSOR}:stop"))
-    before.rest()
+    with reader(first) as before:
+        _arrive(screen, before, "first")
+        screen.step("Switch the Kafka connection to the other broker")
+        screen.call(curl.bearer("PATCH", f"{CONNECTIONS}/kafka", change), status=409)
+        screen.check(True, "a running processor uses it: refused")
+        screen.call(curl.bearer("POST", f"{PROCESSOR}:stop"))
+        before.rest()
     shown = screen.call(curl.bearer("PATCH", f"{CONNECTIONS}/kafka", change))
     screen.check(shown["bootstrapServers"] == second, "stopped, it can be changed")
     screen.step("Start the processor again")
     screen.call(curl.bearer("POST", f"{PROCESSOR}:start"))
-    _arrive(screen, after, "second")
-    screen.call(curl.bearer("POST", f"{PROCESSOR}:stop"))
-    after.rest()
+    with reader(second) as after:
+        _arrive(screen, after, "second")
+        screen.call(curl.bearer("POST", f"{PROCESSOR}:stop"))
+        after.rest()
     state = screen.call(curl.digest("GET", PROCESSOR))["state"]
     screen.check(state == "STOPPED", "the processor is stopped")
     _compare(screen, before, after)

@@ -15,10 +15,12 @@ from pathlib import Path
 @contextlib.contextmanager
 def broker(data: Path) -> Iterator[str]:
     """A broker that keeps its data below ``data``; answers its bootstrap address. Stopped at the end."""
-    if importlib.util.find_spec("noida_db") is None:
+    package = importlib.util.find_spec("noida_db")
+    if package is None or package.origin is None:
         sys.exit("The demo's Kafka broker, noida-db, is published for Linux only.")
     port = _free_port()
-    command = [str(Path(sys.executable).with_name("noida-db")), "start", "--only", "kafka"]
+    # the program itself: the script of that name starts it as a child, and would leave it behind
+    command = [str(Path(package.origin).with_name("noida-db")), "start", "--only", "kafka"]
     command += ["--kafka-port", str(port), "--data-dir", str(data)]
     with (data.parent / f"{data.name}.log").open("wb") as log:
         process = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=log, stderr=log)
