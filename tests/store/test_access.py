@@ -132,6 +132,14 @@ def test_roles_go_with_the_project(filled: Store) -> None:
         assert session.access.api_key(KEY.id) == replace(KEY, group_roles={})
 
 
+def test_a_project_that_is_gone_has_no_roles_to_give(filled: Store) -> None:
+    with filled.write() as session:
+        session.access.replace_api_key(replace(KEY, group_roles={"9" * 24: MANAGER, OTHER: MANAGER}))
+        kept = session.access.api_key(KEY.id)
+        assert kept is not None
+        assert kept.group_roles == {OTHER: MANAGER}
+
+
 # --- getting in
 
 

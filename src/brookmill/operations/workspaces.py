@@ -189,6 +189,8 @@ def _create(call: Call, group_id: str, sent: Tenant, *, solar: bool) -> Any:
     _check_failover(sent.failover_regions)
     workspace = _made(call, group_id, sent)
     with call.store.write() as session:
+        if session.group(group_id) is None:  # deleted since the caller was let in
+            raise UserError("GROUP_NOT_FOUND", group_id)
         if session.workspace(group_id, sent.name) is not None:
             raise UserError("STREAM_TENANT_NAME_ALREADY_EXISTS", sent.name)
         session.add_workspace(workspace)

@@ -215,13 +215,15 @@ class Access:
         self._transaction.execute(delete(table).where(table.c.id == id))
 
     def _grant(self, id: str, org: Iterable[Role], groups: Mapping[str, Iterable[Role]]) -> None:
-        """These roles and no others."""
-        t = schema.roles
+        """These roles and no others; a project that was deleted meanwhile has no roles to give."""
+        t, g = schema.roles, schema.groups
+        there = set(self._transaction.execute(select(g.c.id).where(g.c.id.in_(groups))).scalars())
         self._transaction.execute(delete(t).where(t.c.principal_id == id))
         rows = [{"principal_id": id, "group_id": None, "role": role.value} for role in sorted(org)]
         rows += [
             {"principal_id": id, "group_id": group_id, "role": role.value}
             for group_id, held in groups.items()
+            if group_id in there
             for role in sorted(held)
         ]
         if rows:
