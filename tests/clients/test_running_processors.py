@@ -45,7 +45,7 @@ class Streams:
         return str(self.ok("GET", f"/processor/{name}")["state"])
 
 
-def until(condition: Callable[[], bool], seconds: float = 20) -> None:
+def until(condition: Callable[[], bool], seconds: float = 40) -> None:
     end = time.monotonic() + seconds
     while not condition():
         assert time.monotonic() < end, "it did not come true"
