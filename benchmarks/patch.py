@@ -63,7 +63,7 @@ def _figures(rounds: list[dict[str, Load]], absent: str) -> list[Figure]:
         Figure("PATCH p50", statistics.median(x.percentile(0.5) for x in ours) * 1e3, "ms"),
         Figure("PATCH p99", statistics.median(x.percentile(0.99) for x in ours) * 1e3, "ms", None, absent),
     ]
-    for other in rounds[0].keys() - {"Brookmill"}:
+    for other in [name for name in rounds[0] if name != "Brookmill"]:
         pairs = [(r["Brookmill"], r[other]) for r in rounds]
         rate = statistics.median(theirs.rate for _, theirs in pairs)
         figures += [
