@@ -19,6 +19,8 @@ Positive = Annotated[float, msgspec.Meta(gt=0)]
 _PREFIX = "BROOKMILL_"
 _ADDRESS = re.compile(r"(?:\[(?P<v6>[0-9A-Fa-f:.]+)\]|(?P<host>[^:\[\]]+)):(?P<port>[0-9]{1,5})")
 _HIDDEN = frozenset({"database", "master_key"})
+#: Of the environment alone, and of this process alone: no setting of the server.
+_EVALUATOR = _PREFIX + "MQL"
 
 
 class ConfigError(BrookmillError):
@@ -103,7 +105,19 @@ def _from_file(path: Path) -> dict[str, Any]:
 
 
 def _from_environment(environ: Mapping[str, str]) -> dict[str, Any]:
-    return {k.removeprefix(_PREFIX).lower(): v for k, v in environ.items() if k.startswith(_PREFIX)}
+    names = [name for name in environ if name.startswith(_PREFIX) and name != _EVALUATOR]
+    return {name.removeprefix(_PREFIX).lower(): environ[name] for name in names}
+
+
+def mql_evaluator(environ: Mapping[str, str] = os.environ) -> Literal["generated", "reference"]:
+    """What ``brookmill.mql`` answers with: ``BROOKMILL_MQL``, by default "generated". Raises ConfigError."""
+    match environ.get(_EVALUATOR, "generated"):
+        case "generated":
+            return "generated"
+        case "reference":
+            return "reference"
+        case other:
+            raise ConfigError(f"{_EVALUATOR} must be generated or reference, not {other!r}")
 
 
 def _checked(values: dict[str, Any], sources: Mapping[str, str]) -> Settings:
