@@ -8,7 +8,8 @@ import signal
 import subprocess
 import sys
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -63,7 +64,7 @@ def test_documents_that_match_arrive_in_kafka(mill: Make, broker: Broker, kafka:
     assert (stats["name"], stats["processorId"], stats["status"]) == ("p", here.processor.id, "running")
     assert (stats["outputMessageCount"], stats["dlqMessageCount"], stats["scaleFactor"]) == (10, 0, 1)
     assert stats["memoryUsageBytes"] > 10_000_000
-    assert stats["inputMessageSize"] > stats["outputMessageSize"] > 0
+    assert (stats["inputMessageSize"], stats["outputMessageSize"]) == (20 * 23, sum(map(len, values)))
     here.supervisor.stop(here.processor.id)
     assert here.processor.state is State.STOPPED
     assert broker.values(topic, 10) == values
@@ -227,7 +228,7 @@ def test_a_server_that_stops_well_leaves_a_checkpoint_and_repeats_nothing(
 
 
 def test_nobody_there_is_tried_again_and_then_fails(mill: Make) -> None:
-    here = mill(retry_budget=2.0)
+    here = mill(retry_budget=0.5)
     here.connect("k", Kafka(bootstrap_servers=f"127.0.0.1:{free_port()}"))
     assert here.process(source("t"), emit("u")).state is State.STARTED
     error = here.failed()
@@ -268,23 +269,27 @@ def test_what_is_wrong_with_a_pipeline_fails_at_once(
     assert here.failed() == str(failure.value)
 
 
-def test_bad_input_goes_to_the_dead_letters(mill: Make, broker: Broker, kafka: Connection) -> None:
-    here, one, two = mill(checkpoint_interval=0.2), broker.topic(), broker.topic()
-    here.connect("k", kafka)
+@contextmanager
+def dead_letters(here: Any) -> Iterator[tuple[dict[str, Any], dict[str, list[dict[str, Any]]]]]:
+    """Options that name a dead letter queue, and the collections of its cluster."""
     here.connect("c", Cluster(cluster_name="main"))
     with mongod() as cluster:
         with here.store.write() as session:
             session.put_cluster(Configured(id="e" * 24, name="main", uri=Secret(cluster.uri), created=0))
-        dlq = {"dlq": {"connectionName": "c", "db": "d", "coll": "x"}}
-        divide = {"$addFields": {"q": {"$divide": [6, "$n"]}}}
-        here.process(source(one), divide, emit(two), options=dlq)
+        yield {"dlq": {"connectionName": "c", "db": "d", "coll": "x"}}, cluster.collections
+        here.supervisor.stop(here.processor.id)
+
+
+def test_bad_input_goes_to_the_dead_letters(mill: Make, broker: Broker, kafka: Connection) -> None:
+    here, one, two = mill(checkpoint_interval=0.2), broker.topic(), broker.topic()
+    here.connect("k", kafka)
+    divide = {"$addFields": {"q": {"$divide": [6, "$n"]}}}
+    with dead_letters(here) as (options, letters):
+        here.process(source(one), divide, emit(two), options=options)
         broker.write(one, b'{"n":2}', b"no JSON", b'{"n":0}', b'{"n":3}')
         assert [json.loads(v)["q"] for v in broker.values(two, 2)] == [3, 2]
-        letters = wait_until(
-            lambda: len(x := cluster.collections.get("d.x", [])) == 2 and x, what="the letters"
-        )
-        here.supervisor.stop(here.processor.id)
-    bad, zero = letters
+        wait_until(lambda: len(letters.get("d.x", [])) == 2, what="the letters")
+    bad, zero = letters["d.x"]
     assert bad["doc"] == "no JSON"
     assert (zero["doc"], zero["operatorName"]) == ({"n": 0}, "AddFieldsOperator")
     assert "divide" in zero["errInfo"]["reason"]
@@ -308,13 +313,20 @@ def test_https_sink_with_answers_of_every_kind(
 
     endpoint.answer = answer
     path = {"$concat": ["/n/", {"$toString": "$n"}]}
-    here.process(source(topic), {"$https": {"connectionName": "h", "method": "POST", "path": path}})
-    broker.write(topic, *numbered(0, 5))
-    stats = here.stats(inputMessageCount=5, dlqMessageCount=1)
-    assert (stats["outputMessageCount"], stats["dlqMessageCount"]) == (4, 1)
-    assert [r.target for r in endpoint.requests] == ["/n/0", "/n/1", "/n/2", *["/n/3"] * 3, "/n/4"]
-    broker.write(topic, *numbered(5, 6))
-    assert "/n/5 answered with status 500" in here.failed()
+    send = {"$https": {"connectionName": "h", "method": "POST", "path": path}}
+    with dead_letters(here) as (options, letters):
+        here.process(source(topic), send, options=options)
+        broker.write(topic, *numbered(0, 5))
+        stats = here.stats(inputMessageCount=5, dlqMessageCount=1)
+        assert (stats["outputMessageCount"], stats["dlqMessageCount"]) == (4, 1)
+        asked = ["/n/0", "/n/1", "/n/2", *["/n/3"] * 3, "/n/4"]
+        assert [r.target for r in endpoint.requests] == asked
+        (letter,) = wait_until(lambda: letters.get("d.x"), what="the letter")
+        broker.write(topic, *numbered(5, 6))
+        assert "/n/5 answered with status 500" in here.failed()
+    assert (letter["doc"], letter["operatorName"]) == ({"n": 1}, "HttpsOperator")
+    assert "status 400" in letter["errInfo"]["reason"]
+    assert letter["_stream_meta"]["source"]["offset"] == 1
 
 
 def test_the_solar_sample_runs_at_its_rate_and_resumes(

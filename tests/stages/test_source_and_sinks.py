@@ -81,7 +81,7 @@ def test_an_https_sink() -> None:
     fields = {"path": "/a", "parameters": {"p": "$p", "q": 5}, "headers": {"h": "$h", "i": "x"}}
     payload = [{"$project": {"_id": 0, "b": "$a"}}, {"$set": {"c": {"$add": ["$b", 1]}}}]
     stage: HttpsStage = parsed({"$https": {"connectionName": "h", **fields, "payload": payload}})
-    assert list(stage.columns) == ["parameters.p", "headers.h", "payload"]
+    assert list(stage.columns) == ["parameters.p", "headers.h", "meta", "payload"]
     assert stage.constants == {"path": "/a", "parameters.q": 5, "headers.i": "x"}
     env = {"ROOT": {"_id": 1, "a": 1}, "CURRENT": {}, "@meta": {}, "@now": lambda: 0}
     assert stage.columns["payload"].evaluate(env) == {"b": 1, "c": 2}

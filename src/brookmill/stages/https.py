@@ -51,8 +51,8 @@ class HttpsStage:
     @classmethod
     def parse(cls, spec: Value, place: Place) -> Self:
         connection, options, columns, constants = sink_parts(cls.name, spec, place)
-        if options.payload is UNSET:
-            return cls(connection, options, columns, constants)
-        inner = place.at("payload")._replace(placement="payload")
-        payload = Payload(cast("tuple[RowStage, ...]", parse_stages(options.payload, inner)))
-        return cls(connection, options, {**columns, "payload": payload}, constants)
+        columns = {**columns, "meta": place.expression({"$meta": "stream"})}
+        if options.payload is not UNSET:
+            inner = place.at("payload")._replace(placement="payload")
+            columns["payload"] = Payload(cast("tuple[RowStage, ...]", parse_stages(options.payload, inner)))
+        return cls(connection, options, columns, constants)

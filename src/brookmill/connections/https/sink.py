@@ -31,8 +31,8 @@ _json = encoder()
 
 
 class HttpsSink:
-    """A ``Sink``. Columns or constants: ``path``, ``parameters.NAME``, ``headers.NAME``, ``payload`` (JSON
-    text).
+    """A ``Sink``. Columns or constants: ``path``, ``parameters.NAME``, ``headers.NAME``, ``payload``,
+    ``meta`` (JSON text).
     """
 
     accepts: Form = "json"
@@ -57,7 +57,7 @@ class HttpsSink:
             try:
                 self._send(value, given)
             except DocumentError as e:
-                letters.append(DeadLetter(str(e), HttpsOptions.operator, value, {}))
+                letters.append(DeadLetter(str(e), HttpsOptions.operator, value, given.get("meta") or {}))
         return letters
 
     def flush(self) -> list[DeadLetter]:
