@@ -12,7 +12,9 @@ from concurrent.futures import ThreadPoolExecutor
 import httpx
 import msgspec
 import pytest
+import sqlalchemy.event
 from mill import Mill
+from sqlalchemy import Engine
 
 from brookmill.domain.access import AccessEntry
 from brookmill.domain.principal import Role
@@ -109,6 +111,25 @@ def test_wrong_password_and_unknown_user_look_the_same(mill: Mill) -> None:
     for wrong in ((key[0], "x"), ("nobodyxx", key[1]), ("", ""), (key[0] + "\\u0000", "x")):
         challenged(status(mill, digest(wrong, nonce, "/api/atlas/v2")))
     assert status(mill, digest(key, nonce, "/api/atlas/v2")).status_code == 200
+
+
+def test_an_unknown_user_costs_as_much_as_a_known_one(mill: Mill) -> None:
+    key = mill.api_key()
+    statements: list[str] = []
+
+    def note(*arguments: object) -> None:
+        statements.append(str(arguments[2]))
+
+    sqlalchemy.event.listen(Engine, "before_cursor_execute", note)
+    try:
+        counts = []
+        for user in (key[0], "nobodyxx"):
+            statements.clear()
+            challenged(status(mill, digest((user, "x"), "n", "/api/atlas/v2")))
+            counts.append(len(statements))
+    finally:
+        sqlalchemy.event.remove(Engine, "before_cursor_execute", note)
+    assert counts[0] == counts[1] > 0
 
 
 def test_another_method_is_refused(mill: Mill) -> None:

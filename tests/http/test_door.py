@@ -100,6 +100,25 @@ def test_versions_on_the_wire(mill: Mill, start: Callable[..., Mill]) -> None:
     assert answer.status_code == 200
 
 
+def test_older_versions_tell_their_end(mill: Mill) -> None:
+    path = f"/groups/{mill.own.id}/clusters"
+    older = mill.client(mill.bearer(), "application/vnd.atlas.2023-02-01+json").get(path)
+    assert older.headers["content-type"] == "application/vnd.atlas.2023-02-01+json;charset=utf-8"
+    assert older.headers["deprecation"] == "Mon, 5 Aug 2024 00:00:00 GMT"
+    assert older.headers["sunset"] == "Thu, 1 Jul 2027 00:00:00 GMT"
+    newest = mill.client(mill.bearer()).get(path)
+    assert newest.headers["content-type"] == "application/vnd.atlas.2024-08-05+json;charset=utf-8"
+    assert not {"deprecation", "sunset"} & newest.headers.keys()
+
+
+def test_a_created_project_tells_where_it_is(mill: Mill) -> None:
+    client = mill.client(mill.bearer())
+    answer = client.post("/groups", json={"name": "Located", "orgId": mill.a.id})
+    assert answer.status_code == 201
+    assert answer.headers["location"] == f"{mill.url}/api/atlas/v2/groups/{answer.json()['id']}"
+    assert client.delete(answer.headers["location"]).status_code == 202
+
+
 @pytest.mark.parametrize("operation", OPERATIONS.values(), ids=lambda o: o.id)
 def test_every_operation_negotiates_and_asks_who(mill: Mill, operation: Operation) -> None:
     path = operation.route
