@@ -1,114 +1,18 @@
-"""A store with one workspace, and a supervisor whose workers are real processes."""
+"""Mills for the tests of this folder, and connections for their processors."""
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import msgspec
-import psutil
 import pytest
-from servers import wait_until
+from mill import Mill, opened
+from servers import Broker
 
-from brookmill.clock import SystemClock
-from brookmill.config import Settings
 from brookmill.connections.kafka import Kafka
 from brookmill.connections.sample import Sample
 from brookmill.domain.connection import Connection
-from brookmill.domain.processor import Processor, State
-from brookmill.domain.workspace import DataProcessRegion, Group, Organization, Workspace
-from brookmill.runtime import Supervisor
-from brookmill.store import Store
-
-ORG, GROUP, WORKSPACE = "a" * 24, "b" * 24, "c" * 24
-PROCESSOR = "d" * 24
-
-
-@dataclass
-class Mill:
-    """``directory`` is the data directory: another mill on it is the next run of the server."""
-
-    directory: Path
-    settings: Settings
-    store: Store
-    supervisor: Supervisor
-
-    def connect(self, name: str, connection: Connection) -> None:
-        kept = msgspec.structs.replace(
-            connection, name=name, id=f"{len(name):0>12}{name.encode().hex():0>12}"
-        )
-        with self.store.write() as session:
-            workspace = session.workspace_by_id(WORKSPACE)
-            assert workspace is not None
-            session.add_connection(workspace, kept)
-
-    def process(self, *pipeline: dict[str, Any], options: dict[str, Any] | None = None) -> Processor:
-        """Keep and start a processor."""
-        processor = Processor(
-            id=PROCESSOR,
-            workspace_id=WORKSPACE,
-            name="p",
-            pipeline=json.dumps(pipeline),
-            options=json.dumps(options) if options else None,
-            effective_tier="SP10",
-            state_changed=0,
-            created=0,
-        )
-        with self.store.write() as session:
-            session.add_processor(processor)
-        return self.supervisor.start(processor)
-
-    @property
-    def processor(self) -> Processor:
-        with self.store.read() as session:
-            processor = session.processor_by_id(PROCESSOR)
-        assert processor is not None
-        return processor
-
-    @property
-    def checkpoint(self) -> bytes | None:
-        with self.store.read() as session:
-            return session.checkpoint(PROCESSOR)
-
-    def stats(self, **least: int) -> dict[str, Any]:
-        """The statistics as soon as they reach ``least``."""
-
-        def reached() -> Any:
-            stats = self.supervisor.stats(PROCESSOR)
-            return stats if stats and all(stats[k] >= v for k, v in least.items()) else None
-
-        return dict(wait_until(reached, 30, f"statistics of {least}"))
-
-    def failed(self) -> str:
-        """The error as soon as the processor has failed."""
-        wait_until(lambda: self.processor.state is State.FAILED, 30, "failure")
-        return str(self.processor.error)
-
-    def worker(self) -> psutil.Process:
-        """Its process, once it is there."""
-
-        def found() -> list[psutil.Process]:
-            return [p for p in psutil.Process().children() if "brookmill.runtime.worker" in p.cmdline()]
-
-        (worker,) = wait_until(found, what="the worker")
-        return psutil.Process(worker.pid)
-
-
-def opened(directory: Path, **settings: Any) -> Mill:
-    """A mill on ``directory``; a new directory gets a workspace."""
-    chosen = Settings(data_dir=str(directory), **settings)
-    clock = SystemClock()
-    store = Store.open(chosen, clock)
-    region = DataProcessRegion(cloud_provider="AWS", region="VIRGINIA_USA")
-    with store.write() as session:
-        if session.workspace_by_id(WORKSPACE) is None:
-            session.add_organization(Organization(id=ORG, name="o", created=0))
-            session.add_group(Group(id=GROUP, org_id=ORG, name="g", created=0))
-            session.add_workspace(Workspace(id=WORKSPACE, group_id=GROUP, name="w", region=region, created=0))
-    return Mill(directory, chosen, store, Supervisor(store, clock, chosen))
 
 
 @pytest.fixture
@@ -132,5 +36,5 @@ def solar() -> Connection:
 
 
 @pytest.fixture
-def kafka(broker: Any) -> Connection:
+def kafka(broker: Broker) -> Connection:
     return Kafka(bootstrap_servers=broker.bootstrap)

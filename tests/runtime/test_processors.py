@@ -144,10 +144,9 @@ def test_an_open_window_survives_a_stop(mill: Make, broker: Broker, kafka: Conne
 
 
 SERVER = """
-import sys, time
+import sys
 from pathlib import Path
-sys.path.insert(0, sys.argv[2])
-from conftest import opened
+from mill import opened
 mill = opened(Path(sys.argv[1]), checkpoint_interval=0.2)
 mill.supervisor.recover()
 print("up", flush=True)
@@ -159,13 +158,12 @@ mill.store.close()
 
 def server(directory: Path) -> subprocess.Popen[str]:
     """A server process with nothing but a store and a supervisor."""
-    here = Path(__file__).parent
     process = subprocess.Popen(
-        [sys.executable, "-c", SERVER, str(directory), str(here)],
+        [sys.executable, "-c", SERVER, str(directory)],
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
         text=True,
-        env=os.environ | {"PYTHONPATH": str(here.parent)},
+        env=os.environ | {"PYTHONPATH": str(Path(__file__).parents[1])},
     )
     assert process.stdout is not None
     while process.stdout.readline() != "up\n":
