@@ -1,8 +1,8 @@
 """The HTTP door: versions, authentication, replies; it translates and decides nothing.
 
-A request goes ``Application`` (logs, metrics, errors) -> ``Door`` (the Admin API) or ``Surroundings``
-(everything else) -> an operation, and comes back as a ``Reply``. Protocols are pure functions:
-``versions``, ``digest``, ``routes``, ``pages``, ``pretty``.
+A request goes ``Connection`` (bounds) -> ``Application`` (logs, metrics, errors) -> ``Door`` (the Admin API) or
+``Surroundings`` (everything else) -> an operation, and comes back as a ``Reply``. What is protocol is pure
+functions, text in and text out: ``versions``, ``digest``, ``routes``, ``pages``, ``pretty``.
 """
 
 from __future__ import annotations
