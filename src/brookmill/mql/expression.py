@@ -25,6 +25,8 @@ from brookmill.registry import Registry
 Env = Mapping[str, Value]
 
 MAX_DEPTH = 150
+#: Most names in a dotted path; MongoDB's limit is the depth of BSON, 200.
+MAX_PATH = 200
 
 
 class Expression(Protocol):
@@ -51,6 +53,25 @@ F = TypeVar("F", bound=Callable[..., Any])
 Inline = Callable[..., Val | None]
 
 
+class Codes(NamedTuple):
+    """MongoDB's numbers for operands of the wrong form, which differ by operator.
+
+    ``shape``: not an object; ``unknown``: a member too much; ``missing``: a member too few, one number or one
+    by member; ``count``: too few or too many operands in a list.
+    """
+
+    shape: int = 9
+    unknown: int = 9
+    missing: int | Mapping[str, int] = 9
+    count: int | None = None
+
+    def without(self, member: str) -> int:
+        return self.missing if isinstance(self.missing, int) else self.missing.get(member, 9)
+
+
+PLAIN = Codes()
+
+
 @dataclass(frozen=True, slots=True)
 class Operator:
     """An operator by its function. ``defaults``: of the parameters that may be left out, in order."""
@@ -64,6 +85,7 @@ class Operator:
     result: str | None
     missing: bool
     check: Callable[..., None] | None
+    codes: Codes = PLAIN
 
 
 #: Operators and special forms by name, e.g. ``EXPRESSIONS["$add"]``.
@@ -77,6 +99,7 @@ def operator(
     result: str | None = None,
     missing: bool = False,
     check: Callable[..., None] | None = None,
+    codes: Codes = PLAIN,
 ) -> Callable[[F], F]:
     """Register a function of values as an operator. See ``brookmill.mql.expressions`` for the how-to."""
 
@@ -96,6 +119,7 @@ def operator(
                     result=result,
                     missing=missing,
                     check=check,
+                    codes=codes,
                 )
             )
         return function
@@ -237,17 +261,22 @@ class Parser(NamedTuple):
         return PlanError(message, code, self.path)
 
     def members(
-        self, operand: Value, name: str, required: tuple[str, ...], optional: tuple[str, ...] = ()
+        self,
+        operand: Value,
+        name: str,
+        required: tuple[str, ...],
+        optional: tuple[str, ...] = (),
+        codes: Codes = PLAIN,
     ) -> Document:
         """``operand`` as an object with these members and no others."""
         if type(operand) is not dict:
-            raise self.wrong(f"{name} only supports an object as its argument")
+            raise self.wrong(f"{name} only supports an object as its argument", codes.shape)
         for member in operand:
             if member not in required and member not in optional:
-                raise self.at(member).wrong(f"Unrecognized argument to {name}: {member}")
+                raise self.at(member).wrong(f"Unrecognized argument to {name}: {member[:50]}", codes.unknown)
         for member in required:
             if member not in operand:
-                raise self.wrong(f"Missing '{member}' parameter to {name}")
+                raise self.wrong(f"Missing '{member}' parameter to {name}", codes.without(member))
         return operand
 
     def expression(self, spec: Value) -> Expression:
@@ -263,12 +292,13 @@ class Parser(NamedTuple):
         return Constant(spec)
 
     def _path(self, spec: str) -> Expression:
-        names = spec.lstrip("$").split(".") if spec.strip("$") else []
-        if not names or not all(names) or any("\0" in n or n[0] == "$" for n in names) or spec[:3] == "$$$":
-            raise self.wrong(f"'{spec[:50]}' is not a valid field path", 16872)
+        if spec in {"$", "$$"}:
+            raise self.wrong(f"'{spec}' by itself is not a valid field path", 16872)
         if spec[:2] != "$$":
-            return Path("CURRENT", tuple(names))
-        variable, *rest = names
+            return Path("CURRENT", self.names(spec[1:]))
+        variable, *rest = spec[2:].split(".")
+        if rest:
+            self.names(".".join(rest))
         if variable == "REMOVE":
             return Constant(MISSING)
         if variable in {"NOW", "CLUSTER_TIME", "USER_ROLES", "SEARCH_META"}:
@@ -276,6 +306,22 @@ class Parser(NamedTuple):
         if variable not in self.variables and variable not in {"ROOT", "CURRENT"}:
             raise self.wrong(f"Use of undefined variable: {variable[:50]}", 17276)
         return Path(variable, tuple(rest))
+
+    def names(self, path: str) -> tuple[str, ...]:
+        """The names of a dotted path. Raises PlanError."""
+        if path[-1:] == ".":
+            raise self.wrong("FieldPath must not end with a '.'", 40353)
+        names = tuple(path.split("."))
+        for name in names:
+            if not name:
+                raise self.wrong("FieldPath field names may not be empty strings", 15998)
+            if name[0] == "$":
+                raise self.wrong(f"FieldPath field names may not start with '$': {name[:50]}", 16410)
+            if "\0" in name:
+                raise self.wrong("FieldPath field names may not contain null bytes", 16411)
+        if len(names) > MAX_PATH:
+            raise self.wrong(f"FieldPath is longer than {MAX_PATH} names", 5984700)
+        return names
 
     def _object(self, spec: Document) -> Expression:
         first = next(iter(spec), "")
@@ -308,7 +354,8 @@ class Parser(NamedTuple):
 
     def _by_name(self, operand: Value, member: Operator) -> tuple[Expression, ...]:
         first = len(member.parameters) - len(member.defaults)
-        spec = self.members(operand, member.name, member.parameters[:first], member.parameters[first:])
+        required, optional = member.parameters[:first], member.parameters[first:]
+        spec = self.members(operand, member.name, required, optional, member.codes)
         defaults = dict(zip(member.parameters[first:], member.defaults, strict=True))
         return tuple(
             self.at(p).expression(spec[p]) if p in spec else Constant(defaults[p]) for p in member.parameters
@@ -322,9 +369,9 @@ class Parser(NamedTuple):
         if not member.variadic and not least <= len(items) <= most:
             if least == most:
                 text = f"takes exactly {most} arguments. {len(items)} were passed in."
-                raise self.wrong(f"Expression {member.name} {text}", 16020)
+                raise self.wrong(f"Expression {member.name} {text}", member.codes.count or 16020)
             text = f"takes at least {least} arguments, and at most {most}, but {len(items)} were passed in."
-            raise self.wrong(f"Expression {member.name} {text}", 28667)
+            raise self.wrong(f"Expression {member.name} {text}", member.codes.count or 28667)
         return tuple(self.at(i).expression(item) for i, item in enumerate(items))
 
 
