@@ -6,27 +6,26 @@ import contextlib
 from collections.abc import Callable, Iterator
 from typing import Any
 
-import mill as server
 import msgspec
 import pytest
-from mill import Mill
+from served import Served, running
 
 from brookmill.config import Settings
 
 
 @pytest.fixture(scope="session")
-def start(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Callable[..., Mill]]:
+def start(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Callable[..., Served]]:
     """Start another server; keyword arguments are settings."""
     with contextlib.ExitStack() as stack:
 
-        def begin(**given: Any) -> Mill:
-            directory = tmp_path_factory.mktemp("mill")
+        def begin(**given: Any) -> Served:
+            directory = tmp_path_factory.mktemp("served")
             settings = msgspec.convert({"data_dir": str(directory), "rate_limit": 0} | given, Settings)
-            return stack.enter_context(server.running(settings))
+            return stack.enter_context(running(settings))
 
         yield begin
 
 
 @pytest.fixture(scope="session")
-def mill(start: Callable[..., Mill]) -> Mill:
+def served(start: Callable[..., Served]) -> Served:
     return start()

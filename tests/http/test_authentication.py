@@ -13,7 +13,7 @@ import httpx
 import msgspec
 import pytest
 import sqlalchemy.event
-from mill import Mill
+from served import Served
 from sqlalchemy import Engine
 
 from brookmill.domain.access import AccessEntry
@@ -63,28 +63,28 @@ def digest(
 
 
 def status(
-    mill: Mill, headers: dict[str, str], target: str = "/api/atlas/v2", method: str = "GET"
+    served: Served, headers: dict[str, str], target: str = "/api/atlas/v2", method: str = "GET"
 ) -> httpx.Response:
-    return httpx.request(method, mill.url + target, headers=headers)
+    return httpx.request(method, served.url + target, headers=headers)
 
 
-def test_without_credentials(mill: Mill) -> None:
-    challenged(httpx.get(f"{mill.url}/api/atlas/v2", headers=ACCEPT))
+def test_without_credentials(served: Served) -> None:
+    challenged(httpx.get(f"{served.url}/api/atlas/v2", headers=ACCEPT))
 
 
-def test_httpx_reuses_its_nonce(mill: Mill) -> None:
+def test_httpx_reuses_its_nonce(served: Served) -> None:
     seen: list[int] = []
-    with httpx.Client(auth=httpx.DigestAuth(*mill.api_key()), headers=ACCEPT) as client:
+    with httpx.Client(auth=httpx.DigestAuth(*served.api_key()), headers=ACCEPT) as client:
         for n in range(5):
-            answer = client.get(f"{mill.url}/api/atlas/v2", params={"n": n, "pretty": "true"})
+            answer = client.get(f"{served.url}/api/atlas/v2", params={"n": n, "pretty": "true"})
             seen += [r.status_code for r in [*answer.history, answer]]
             assert f"nc={n + 1:08x}" in answer.request.headers["authorization"]
     assert seen == [200] * 5 or seen == [401, *[200] * 5] or seen.count(200) == 5
 
 
-def test_who_is_authenticated(mill: Mill) -> None:
-    public, private = mill.api_key()
-    answer = httpx.get(f"{mill.url}/api/atlas/v2", headers=ACCEPT, auth=httpx.DigestAuth(public, private))
+def test_who_is_authenticated(served: Served) -> None:
+    public, private = served.api_key()
+    answer = httpx.get(f"{served.url}/api/atlas/v2", headers=ACCEPT, auth=httpx.DigestAuth(public, private))
     assert answer.json()["apiKey"]["publicKey"] == public
     assert private not in answer.text
 
@@ -92,29 +92,29 @@ def test_who_is_authenticated(mill: Mill) -> None:
 @pytest.mark.parametrize(
     "target", ["/api/atlas/v2", "/api/atlas/v2?pretty=true&x=%2F+ü%20", "/api/atlas/v2/"]
 )
-def test_the_uri_is_the_request_target(mill: Mill, target: str) -> None:
-    key = mill.api_key()
-    target = str(httpx.URL(mill.url + target).raw_path, "ascii")
-    nonce = challenged(status(mill, ACCEPT, target))
-    assert status(mill, digest(key, nonce, target), target).status_code == 200
+def test_the_uri_is_the_request_target(served: Served, target: str) -> None:
+    key = served.api_key()
+    target = str(httpx.URL(served.url + target).raw_path, "ascii")
+    nonce = challenged(status(served, ACCEPT, target))
+    assert status(served, digest(key, nonce, target), target).status_code == 200
 
 
 @pytest.mark.parametrize("uri", ["/api/atlas/v2", "/api/atlas/v2?x=2", "/", "", "/api/atlas/v2?x=1&y=2"])
-def test_another_uri_is_refused(mill: Mill, uri: str) -> None:
-    nonce = challenged(status(mill, ACCEPT))
-    challenged(status(mill, digest(mill.api_key(), nonce, uri), "/api/atlas/v2?x=1"))
+def test_another_uri_is_refused(served: Served, uri: str) -> None:
+    nonce = challenged(status(served, ACCEPT))
+    challenged(status(served, digest(served.api_key(), nonce, uri), "/api/atlas/v2?x=1"))
 
 
-def test_wrong_password_and_unknown_user_look_the_same(mill: Mill) -> None:
-    key = mill.api_key()
-    nonce = challenged(status(mill, ACCEPT))
+def test_wrong_password_and_unknown_user_look_the_same(served: Served) -> None:
+    key = served.api_key()
+    nonce = challenged(status(served, ACCEPT))
     for wrong in ((key[0], "x"), ("nobodyxx", key[1]), ("", ""), (key[0] + "\\u0000", "x")):
-        challenged(status(mill, digest(wrong, nonce, "/api/atlas/v2")))
-    assert status(mill, digest(key, nonce, "/api/atlas/v2")).status_code == 200
+        challenged(status(served, digest(wrong, nonce, "/api/atlas/v2")))
+    assert status(served, digest(key, nonce, "/api/atlas/v2")).status_code == 200
 
 
-def test_an_unknown_user_costs_as_much_as_a_known_one(mill: Mill) -> None:
-    key = mill.api_key()
+def test_an_unknown_user_costs_as_much_as_a_known_one(served: Served) -> None:
+    key = served.api_key()
     statements: list[str] = []
 
     def note(*arguments: object) -> None:
@@ -125,78 +125,78 @@ def test_an_unknown_user_costs_as_much_as_a_known_one(mill: Mill) -> None:
         counts = []
         for user in (key[0], "nobodyxx"):
             statements.clear()
-            challenged(status(mill, digest((user, "x"), "n", "/api/atlas/v2")))
+            challenged(status(served, digest((user, "x"), "n", "/api/atlas/v2")))
             counts.append(len(statements))
     finally:
         sqlalchemy.event.remove(Engine, "before_cursor_execute", note)
     assert counts[0] == counts[1] > 0
 
 
-def test_another_method_is_refused(mill: Mill) -> None:
-    nonce = challenged(status(mill, ACCEPT))
-    challenged(status(mill, digest(mill.api_key(), nonce, "/api/atlas/v2", method="POST")))
+def test_another_method_is_refused(served: Served) -> None:
+    nonce = challenged(status(served, ACCEPT))
+    challenged(status(served, digest(served.api_key(), nonce, "/api/atlas/v2", method="POST")))
 
 
-def test_head_is_answered_without_a_body(mill: Mill) -> None:
-    nonce = httpx.head(f"{mill.url}/api/atlas/v2", headers=ACCEPT).headers["www-authenticate"].split('"')[5]
-    headers = digest(mill.api_key(), nonce, "/api/atlas/v2", method="HEAD")
-    answer = httpx.head(f"{mill.url}/api/atlas/v2", headers=headers)
+def test_head_is_answered_without_a_body(served: Served) -> None:
+    nonce = httpx.head(f"{served.url}/api/atlas/v2", headers=ACCEPT).headers["www-authenticate"].split('"')[5]
+    headers = digest(served.api_key(), nonce, "/api/atlas/v2", method="HEAD")
+    answer = httpx.head(f"{served.url}/api/atlas/v2", headers=headers)
     assert (answer.status_code, answer.content) == (200, b"")
     assert int(answer.headers["content-length"]) > 100
 
 
-def test_a_count_is_taken_once(mill: Mill) -> None:
-    key = mill.api_key()
-    nonce = challenged(status(mill, ACCEPT))
+def test_a_count_is_taken_once(served: Served) -> None:
+    key = served.api_key()
+    nonce = challenged(status(served, ACCEPT))
     counts = [(1, True), (2, True), (2, False), (4, True), (3, True), (3, False), (1, False), (5, True)]
     for nc, taken in counts:
-        answer = status(mill, digest(key, nonce, "/api/atlas/v2", nc=nc))
+        answer = status(served, digest(key, nonce, "/api/atlas/v2", nc=nc))
         if taken:
             assert answer.status_code == 200
         else:
             challenged(answer, stale=True)
 
 
-def test_an_old_nonce_is_stale_and_a_foreign_one_too(mill: Mill) -> None:
-    key = mill.api_key()
-    nonce = challenged(status(mill, ACCEPT))
-    assert status(mill, digest(key, nonce, "/api/atlas/v2")).status_code == 200
-    mill.clock.shift += LIFETIME + 1
-    fresh = challenged(status(mill, digest(key, nonce, "/api/atlas/v2", nc=2)), stale=True)
-    challenged(status(mill, digest((key[0], "wrong"), nonce, "/api/atlas/v2", nc=2)), stale=False)
-    assert status(mill, digest(key, fresh, "/api/atlas/v2")).status_code == 200
-    challenged(status(mill, digest(key, "A" * 32, "/api/atlas/v2")), stale=True)
+def test_an_old_nonce_is_stale_and_a_foreign_one_too(served: Served) -> None:
+    key = served.api_key()
+    nonce = challenged(status(served, ACCEPT))
+    assert status(served, digest(key, nonce, "/api/atlas/v2")).status_code == 200
+    served.clock.shift += LIFETIME + 1
+    fresh = challenged(status(served, digest(key, nonce, "/api/atlas/v2", nc=2)), stale=True)
+    challenged(status(served, digest((key[0], "wrong"), nonce, "/api/atlas/v2", nc=2)), stale=False)
+    assert status(served, digest(key, fresh, "/api/atlas/v2")).status_code == 200
+    challenged(status(served, digest(key, "A" * 32, "/api/atlas/v2")), stale=True)
 
 
-def test_a_deleted_key_is_dead_at_once(mill: Mill) -> None:
-    key = mill.api_key()
+def test_a_deleted_key_is_dead_at_once(served: Served) -> None:
+    key = served.api_key()
     auth = httpx.DigestAuth(*key)
     with httpx.Client(auth=auth, headers=ACCEPT) as client:
-        answer = client.get(f"{mill.url}/api/atlas/v2")
-        with mill.store.write() as session:
+        answer = client.get(f"{served.url}/api/atlas/v2")
+        with served.store.write() as session:
             session.access.remove_api_key(answer.json()["apiKey"]["id"])
-        assert client.get(f"{mill.url}/api/atlas/v2").status_code == 401
+        assert client.get(f"{served.url}/api/atlas/v2").status_code == 401
 
 
-def test_roles_that_were_taken_away_are_gone_at_once(mill: Mill) -> None:
-    public, private = mill.api_key(frozenset({Role.ORG_OWNER}))
-    client = mill.client(httpx.DigestAuth(public, private))
-    path = f"/groups/{mill.own.id}/streams"
+def test_roles_that_were_taken_away_are_gone_at_once(served: Served) -> None:
+    public, private = served.api_key(frozenset({Role.ORG_OWNER}))
+    client = served.client(httpx.DigestAuth(public, private))
+    path = f"/groups/{served.own.id}/streams"
     id = client.get("", headers=ACCEPT).json()["apiKey"]["id"]
     assert client.get(path).status_code == 200
-    with mill.store.write() as session:
+    with served.store.write() as session:
         key = session.access.api_key(id)
         assert key is not None
         session.access.replace_api_key(msgspec.structs.replace(key, org_roles=frozenset({Role.ORG_MEMBER})))
     assert client.get(path).json()["errorCode"] == "USER_UNAUTHORIZED"
 
 
-def test_parallel_connections_share_a_nonce(mill: Mill) -> None:
-    key = mill.api_key()
-    nonce = challenged(status(mill, ACCEPT))
+def test_parallel_connections_share_a_nonce(served: Served) -> None:
+    key = served.api_key()
+    nonce = challenged(status(served, ACCEPT))
 
     def call(nc: int) -> int:
-        return status(mill, digest(key, nonce, "/api/atlas/v2", nc=nc)).status_code
+        return status(served, digest(key, nonce, "/api/atlas/v2", nc=nc)).status_code
 
     with ThreadPoolExecutor(16) as pool:
         assert set(pool.map(call, range(1, 65))) == {200}
@@ -222,26 +222,26 @@ def test_parallel_connections_share_a_nonce(mill: Mill) -> None:
         "",
     ],
 )
-def test_whatever_is_no_credential(mill: Mill, authorization: str) -> None:
+def test_whatever_is_no_credential(served: Served, authorization: str) -> None:
     headers = [("Accept", ACCEPT["Accept"]), ("Authorization", authorization)]
     answer = httpx.get(
-        f"{mill.url}/api/atlas/v2", headers=[(n.encode(), v.encode("latin-1")) for n, v in headers]
+        f"{served.url}/api/atlas/v2", headers=[(n.encode(), v.encode("latin-1")) for n, v in headers]
     )
     challenged(answer)
 
 
-def test_two_authorization_headers_are_none(mill: Mill) -> None:
-    token = mill.bearer().token
+def test_two_authorization_headers_are_none(served: Served) -> None:
+    token = served.bearer().token
     headers = [("Accept", ACCEPT["Accept"])] + [("Authorization", f"Bearer {token}")] * 2
-    challenged(httpx.get(f"{mill.url}/api/atlas/v2", headers=headers))
+    challenged(httpx.get(f"{served.url}/api/atlas/v2", headers=headers))
 
 
-def test_access_lists(mill: Mill) -> None:
-    key = mill.api_key()
+def test_access_lists(served: Served) -> None:
+    key = served.api_key()
     auth = httpx.DigestAuth(*key)
-    url = f"{mill.url}/api/atlas/v2"
+    url = f"{served.url}/api/atlas/v2"
     id = httpx.get(url, headers=ACCEPT, auth=auth).json()["apiKey"]["id"]
-    with mill.store.write() as session:
+    with served.store.write() as session:
         session.access.add_access_entry(id, AccessEntry(cidr="203.0.113.0/24", created=0.0))
     refused = httpx.get(url, headers=ACCEPT, auth=auth)
     assert refused.status_code == 403
@@ -249,7 +249,7 @@ def test_access_lists(mill: Mill) -> None:
         b'{"detail":"IP address 127.0.0.1 is not allowed to access this resource.","error":403,'
         b'"errorCode":"IP_ADDRESS_NOT_ON_ACCESS_LIST","parameters":["127.0.0.1"],"reason":"Forbidden"}'
     )
-    with mill.store.write() as session:
+    with served.store.write() as session:
         session.access.add_access_entry(id, AccessEntry(cidr="127.0.0.1/32", created=0.0))
     assert httpx.get(url, headers=ACCEPT, auth=auth).status_code == 200
     forged = httpx.get(url, headers=ACCEPT | {"X-Forwarded-For": "203.0.113.1"}, auth=auth)
@@ -279,9 +279,9 @@ def curl(*arguments: str) -> list[tuple[int, dict[str, str], bytes]]:
 
 
 @needs_curl
-def test_curl_with_digest(mill: Mill) -> None:
-    public, private = mill.api_key()
-    url = f"{mill.url}/api/atlas/v2?pretty=true"
+def test_curl_with_digest(served: Served) -> None:
+    public, private = served.api_key()
+    url = f"{served.url}/api/atlas/v2?pretty=true"
     accept = f"Accept: {ACCEPT['Accept']}"
     answers = curl("--digest", "--user", f"{public}:{private}", "-H", accept, url, url)
     assert [status for status, _, _ in answers] == [401, 200, 401, 200], "curl forgets between its URLs"
@@ -289,23 +289,23 @@ def test_curl_with_digest(mill: Mill) -> None:
 
 
 @needs_curl
-def test_curl_with_a_wrong_password(mill: Mill) -> None:
-    public, _ = mill.api_key()
+def test_curl_with_a_wrong_password(served: Served) -> None:
+    public, _ = served.api_key()
     accept = f"Accept: {ACCEPT['Accept']}"
-    answers = curl("--digest", "--user", f"{public}:wrong", "-H", accept, f"{mill.url}/api/atlas/v2")
+    answers = curl("--digest", "--user", f"{public}:wrong", "-H", accept, f"{served.url}/api/atlas/v2")
     assert [status for status, _, _ in answers] == [401, 401]
     assert answers[-1][2] == UNAUTHORIZED
 
 
 @needs_curl
-def test_curl_sends_a_body_with_digest(mill: Mill) -> None:
-    workspace = mill.workspace()
-    public, private = mill.api_key()
+def test_curl_sends_a_body_with_digest(served: Served) -> None:
+    workspace = served.workspace()
+    public, private = served.api_key()
     body = '{"name":"web","type":"Https","url":"http://127.0.0.1:9/","headers":{"x":"y"}}'
     answers = curl(
         *("--digest", "--user", f"{public}:{private}", "-H", "Accept: application/vnd.atlas.2024-08-05+json"),
         *("-H", "Content-Type: application/json", "--data", body),
-        f"{mill.url}/api/atlas/v2/groups/{mill.own.id}/streams/{workspace.name}/connections",
+        f"{served.url}/api/atlas/v2/groups/{served.own.id}/streams/{workspace.name}/connections",
     )
     assert [status for status, _, _ in answers] == [401, 200]
     assert answers[1][1]["content-type"] == "application/vnd.atlas.2023-02-01+json;charset=utf-8"

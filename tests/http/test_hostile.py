@@ -13,7 +13,7 @@ from urllib.parse import quote
 import httpx
 import psutil
 import pytest
-from mill import Bearer, Mill, V
+from served import Bearer, Served, V
 
 from brookmill.http.connection import LONGEST_HEAD
 from brookmill.testing.server import server
@@ -24,12 +24,12 @@ URL = "http://127.0.0.1:9/"
 class Target:
     """A workspace with one connection, looked at before and after every attack."""
 
-    def __init__(self, mill: Mill, auth: Bearer, client: httpx.Client) -> None:
-        self.mill = mill
+    def __init__(self, served: Served, auth: Bearer, client: httpx.Client) -> None:
+        self.served = served
         self.auth = auth
         self.client = client
-        self.workspace = mill.workspace()
-        self.path = f"/groups/{mill.own.id}/streams/{self.workspace.name}/connections"
+        self.workspace = served.workspace()
+        self.path = f"/groups/{served.own.id}/streams/{self.workspace.name}/connections"
         body = {"name": "c", "type": "Https", "url": URL, "headers": {"x": "y"}}
         assert self.client.post(self.path, json=body).status_code == 200
 
@@ -38,7 +38,7 @@ class Target:
 
     def raw(self, *parts: bytes, pause: float = 0.0) -> bytes:
         """Send bytes as they are; everything that comes back until the server closes or is silent."""
-        host, port = self.mill.url.removeprefix("http://").split(":")
+        host, port = self.served.url.removeprefix("http://").split(":")
         with socket.create_connection((host, int(port)), timeout=5) as connection:
             for part in parts:
                 connection.sendall(part)
@@ -58,9 +58,9 @@ class Target:
 
 
 @pytest.fixture(scope="module")
-def made(mill: Mill) -> Target:
-    auth = mill.bearer()
-    return Target(mill, auth, mill.client(auth))
+def made(served: Served) -> Target:
+    auth = served.bearer()
+    return Target(served, auth, served.client(auth))
 
 
 @pytest.fixture
@@ -217,7 +217,7 @@ def test_expect_continue_spares_the_body(target: Target) -> None:
 
 
 def test_a_body_at_the_limit_is_read(target: Target) -> None:
-    limit = target.mill.services.settings.max_body
+    limit = target.served.services.settings.max_body
     body = b'{"nope":"' + b"x" * (limit - 11) + b'"}'
     assert len(body) == limit
     answer = target.client.patch(
@@ -293,7 +293,7 @@ def test_request_lines(target: Target, line: str) -> None:
 )
 def test_long_heads(target: Target, piece: bytes) -> None:
     """However long they go on, they are cut off."""
-    host, port = target.mill.url.removeprefix("http://").split(":")
+    host, port = target.served.url.removeprefix("http://").split(":")
     with socket.create_connection((host, int(port)), timeout=5) as connection:
         connection.sendall(b"GET /livez HTTP/1.1\r\nHost: x\r\nX: ")
         pieces = piece * 160_000
@@ -310,7 +310,7 @@ def test_a_long_head_is_told_so(target: Target) -> None:
 def test_heads_that_never_end(target: Target, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("brookmill.http.connection.PATIENCE", 0.05)
     for start in (b"", b"GET /livez HTTP/1.1\r\n", target.head("GET /livez HTTP/1.1") + b"GET /"):
-        host, port = target.mill.url.removeprefix("http://").split(":")
+        host, port = target.served.url.removeprefix("http://").split(":")
         with socket.create_connection((host, int(port)), timeout=5) as connection:
             connection.sendall(start)
             while connection.recv(65536):
@@ -341,7 +341,7 @@ def test_clients_that_vanish(target: Target) -> None:
         "Content-Type: application/json",
         "Content-Length: 1000",
     )
-    host, port = target.mill.url.removeprefix("http://").split(":")
+    host, port = target.served.url.removeprefix("http://").split(":")
     for sent in (head[:50], head, head + b'{"url":', head[:-2]):
         with socket.create_connection((host, int(port))) as connection:
             connection.sendall(sent)
@@ -354,7 +354,7 @@ def test_slow_bodies_block_nobody(target: Target) -> None:
         "Content-Type: application/json",
         "Content-Length: 1000",
     )
-    host, port = target.mill.url.removeprefix("http://").split(":")
+    host, port = target.served.url.removeprefix("http://").split(":")
     slow = [socket.create_connection((host, int(port))) for _ in range(100)]
     try:
         for connection in slow:

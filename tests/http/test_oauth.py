@@ -10,7 +10,7 @@ from typing import Any
 
 import httpx
 import pytest
-from mill import Mill
+from served import Served
 
 GRANT = {"grant_type": "client_credentials"}
 ACCEPT = {"Accept": "application/vnd.atlas.2023-01-01+json"}
@@ -18,59 +18,59 @@ ACCEPT = {"Accept": "application/vnd.atlas.2023-01-01+json"}
 needs_curl = pytest.mark.skipif(shutil.which("curl") is None, reason="curl is not installed")
 
 
-def token(mill: Mill, data: Any = GRANT, query: str = "", **kwargs: Any) -> httpx.Response:
-    return httpx.post(f"{mill.url}/api/oauth/token{query}", data=data, **kwargs)
+def token(served: Served, data: Any = GRANT, query: str = "", **kwargs: Any) -> httpx.Response:
+    return httpx.post(f"{served.url}/api/oauth/token{query}", data=data, **kwargs)
 
 
-def works(mill: Mill, access_token: str) -> bool:
+def works(served: Served, access_token: str) -> bool:
     headers = ACCEPT | {"Authorization": f"Bearer {access_token}"}
-    return httpx.get(f"{mill.url}/api/atlas/v2", headers=headers).status_code == 200
+    return httpx.get(f"{served.url}/api/atlas/v2", headers=headers).status_code == 200
 
 
-def check(answer: httpx.Response, mill: Mill) -> None:
+def check(answer: httpx.Response, served: Served) -> None:
     assert answer.status_code == 200
     assert answer.headers["content-type"] == "application/json"
     assert answer.headers["cache-control"] == "no-store"
     body = answer.json()
     assert list(body) == ["access_token", "expires_in", "token_type"]
     assert (body["expires_in"], body["token_type"]) == (3600, "Bearer")
-    assert works(mill, body["access_token"])
+    assert works(served, body["access_token"])
 
 
-def test_basic(mill: Mill) -> None:
-    check(token(mill, auth=mill.account()), mill)
+def test_basic(served: Served) -> None:
+    check(token(served, auth=served.account()), served)
 
 
-def test_basic_encoded_as_go_does(mill: Mill) -> None:
-    id, secret = mill.account()
+def test_basic_encoded_as_go_does(served: Served) -> None:
+    id, secret = served.account()
     quoted = "".join(f"%{ord(c):02X}" if c in "_-" else c for c in secret)
-    check(token(mill, auth=(id, quoted)), mill)
+    check(token(served, auth=(id, quoted)), served)
 
 
-def test_form(mill: Mill) -> None:
-    id, secret = mill.account()
-    check(token(mill, GRANT | {"client_id": id, "client_secret": secret}), mill)
+def test_form(served: Served) -> None:
+    id, secret = served.account()
+    check(token(served, GRANT | {"client_id": id, "client_secret": secret}), served)
 
 
-def test_charset_and_accept(mill: Mill) -> None:
+def test_charset_and_accept(served: Served) -> None:
     headers = {"Content-Type": "application/x-www-form-urlencoded; charset=UTF-8", "Accept": "text/html"}
     answer = httpx.post(
-        f"{mill.url}/api/oauth/token",
+        f"{served.url}/api/oauth/token",
         content=b"grant_type=client_credentials",
         headers=headers,
-        auth=mill.account(),
+        auth=served.account(),
     )
-    check(answer, mill)
+    check(answer, served)
 
 
-def test_pretty_and_envelope(mill: Mill) -> None:
-    account = mill.account()
-    pretty = token(mill, query="?pretty=true", auth=account).text
+def test_pretty_and_envelope(served: Served) -> None:
+    account = served.account()
+    pretty = token(served, query="?pretty=true", auth=account).text
     assert pretty.startswith('{\n  "access_token" : "')
     assert pretty.endswith('",\n  "expires_in" : 3600,\n  "token_type" : "Bearer"\n}')
-    enveloped = token(mill, query="?envelope=true", auth=account).json()
+    enveloped = token(served, query="?envelope=true", auth=account).json()
     assert enveloped["status"] == 200
-    assert works(mill, enveloped["content"]["access_token"])
+    assert works(served, enveloped["content"]["access_token"])
 
 
 def basic(text: str) -> dict[str, str]:
@@ -132,9 +132,9 @@ ERRORS: list[tuple[str, bytes, dict[str, str], int, str]] = [
 @pytest.mark.parametrize(
     ("body", "headers", "status", "error"), [row[1:] for row in ERRORS], ids=[r[0] for r in ERRORS]
 )
-def test_errors(mill: Mill, body: bytes, headers: dict[str, str], status: int, error: str) -> None:
+def test_errors(served: Served, body: bytes, headers: dict[str, str], status: int, error: str) -> None:
     encoded = {name.encode(): value.encode("latin-1") for name, value in headers.items()}
-    answer = httpx.post(f"{mill.url}/api/oauth/token", content=body, headers=encoded)
+    answer = httpx.post(f"{served.url}/api/oauth/token", content=body, headers=encoded)
     assert answer.status_code == status
     assert answer.headers["cache-control"] == "no-store"
     assert answer.json()["error"] == error
@@ -144,35 +144,35 @@ def test_errors(mill: Mill, body: bytes, headers: dict[str, str], status: int, e
         assert ("www-authenticate" in answer.headers) is ("Authorization" in headers)
 
 
-def test_a_form_has_its_limits(mill: Mill) -> None:
-    answer = httpx.post(f"{mill.url}/api/oauth/token", content=b"x" * 20_000, headers=FORM)
+def test_a_form_has_its_limits(served: Served) -> None:
+    answer = httpx.post(f"{served.url}/api/oauth/token", content=b"x" * 20_000, headers=FORM)
     assert (answer.status_code, answer.json()["errorCode"]) == (413, "REQUEST_BODY_TOO_LARGE")
-    answer = httpx.get(f"{mill.url}/api/oauth/token")
+    answer = httpx.get(f"{served.url}/api/oauth/token")
     assert (answer.status_code, answer.headers["allow"]) == (405, "POST")
 
 
-def test_tokens_end(mill: Mill) -> None:
-    issued = token(mill, auth=mill.account()).json()["access_token"]
-    mill.clock.shift += 3590
-    assert works(mill, issued)
-    mill.clock.shift += 20
-    assert not works(mill, issued)
+def test_tokens_end(served: Served) -> None:
+    issued = token(served, auth=served.account()).json()["access_token"]
+    served.clock.shift += 3590
+    assert works(served, issued)
+    served.clock.shift += 20
+    assert not works(served, issued)
 
 
-def test_revocation(mill: Mill) -> None:
-    account, other = mill.account(), mill.account()
-    first, second = (token(mill, auth=account).json()["access_token"] for _ in range(2))
+def test_revocation(served: Served) -> None:
+    account, other = served.account(), served.account()
+    first, second = (token(served, auth=account).json()["access_token"] for _ in range(2))
 
     def revoke(text: str, **kwargs: Any) -> httpx.Response:
-        return httpx.post(f"{mill.url}/api/oauth/revoke", data={"token": text}, **kwargs)
+        return httpx.post(f"{served.url}/api/oauth/revoke", data={"token": text}, **kwargs)
 
     assert revoke(first, auth=other).status_code == 200, "not his, but that is not told"
-    assert works(mill, first)
+    assert works(served, first)
     answer = revoke(first, auth=account)
     assert (answer.status_code, answer.content) == (200, b"")
     assert "content-type" not in answer.headers
-    assert not works(mill, first)
-    assert works(mill, second)
+    assert not works(served, first)
+    assert works(served, second)
     assert revoke("unknown", auth=account).status_code == 200
     refused = revoke(second, auth=(account[0], "wrong"))
     assert (refused.status_code, refused.json()["error"]) == (401, "invalid_client")
@@ -183,24 +183,24 @@ def test_revocation(mill: Mill) -> None:
         "client_id": account[0],
         "client_secret": account[1],
     }
-    assert httpx.post(f"{mill.url}/api/oauth/revoke", data=form).status_code == 200
-    assert not works(mill, second)
+    assert httpx.post(f"{served.url}/api/oauth/revoke", data=form).status_code == 200
+    assert not works(served, second)
 
 
-def test_a_removed_account_is_dead_at_once(mill: Mill) -> None:
-    account = mill.account()
-    issued = token(mill, auth=account).json()["access_token"]
-    assert works(mill, issued)
-    with mill.store.write() as session:
+def test_a_removed_account_is_dead_at_once(served: Served) -> None:
+    account = served.account()
+    issued = token(served, auth=account).json()["access_token"]
+    assert works(served, issued)
+    with served.store.write() as session:
         session.access.remove_service_account(account[0])
-    assert not works(mill, issued)
-    assert token(mill, auth=account).json()["error"] == "invalid_client"
+    assert not works(served, issued)
+    assert token(served, auth=account).json()["error"] == "invalid_client"
 
 
 @needs_curl
 @pytest.mark.parametrize("style", ["basic", "form"])
-def test_curl(mill: Mill, style: str) -> None:
-    id, secret = mill.account()
+def test_curl(served: Served, style: str) -> None:
+    id, secret = served.account()
     credentials = (
         ["--user", f"{id}:{secret}"]
         if style == "basic"
@@ -214,7 +214,7 @@ def test_curl(mill: Mill, style: str) -> None:
             *credentials,
             "--data",
             "grant_type=client_credentials",
-            f"{mill.url}/api/oauth/token",
+            f"{served.url}/api/oauth/token",
         ],
         capture_output=True,
         check=True,
@@ -228,7 +228,7 @@ def test_curl(mill: Mill, style: str) -> None:
         bearer,
         "-H",
         f"Accept: {ACCEPT['Accept']}",
-        f"{mill.url}/api/atlas/v2",
+        f"{served.url}/api/atlas/v2",
     ]
     answer = json.loads(subprocess.run(command, capture_output=True, check=True).stdout)
     assert answer["apiKey"] is None

@@ -8,7 +8,7 @@ from typing import Any
 import httpx
 import msgspec
 import pytest
-from mill import Mill
+from served import Served
 
 from brookmill.domain.secret import Secret
 from brookmill.errors import UserError
@@ -168,18 +168,18 @@ def test_links(query: str, total: int, expected: list[str]) -> None:
 
 
 @pytest.fixture(scope="module")
-def listed(mill: Mill) -> tuple[httpx.Client, str]:
+def listed(served: Served) -> tuple[httpx.Client, str]:
     """A workspace with five connections."""
-    workspace = mill.workspace()
-    client = mill.client(mill.bearer())
-    path = f"/groups/{mill.own.id}/streams/{workspace.name}/connections"
+    workspace = served.workspace()
+    client = served.client(served.bearer())
+    path = f"/groups/{served.own.id}/streams/{workspace.name}/connections"
     for n in range(5):
         body = {"name": f"c{n}", "type": "Https", "url": "http://127.0.0.1:9/"}
         assert client.post(path, json=body).status_code == 200
     return client, path
 
 
-def test_a_list(mill: Mill, listed: tuple[httpx.Client, str]) -> None:
+def test_a_list(served: Served, listed: tuple[httpx.Client, str]) -> None:
     client, path = listed
     answer = client.get(path, params={"itemsPerPage": 2, "pageNum": 2})
     assert answer.status_code == 200
@@ -187,7 +187,7 @@ def test_a_list(mill: Mill, listed: tuple[httpx.Client, str]) -> None:
     assert list(body) == ["links", "results", "totalCount"]
     assert body["totalCount"] == 5
     assert [c["name"] for c in body["results"]] == ["c2", "c3"]
-    base = f"{mill.url}/api/atlas/v2{path}?itemsPerPage=2&pageNum="
+    base = f"{served.url}/api/atlas/v2{path}?itemsPerPage=2&pageNum="
     assert body["links"] == [
         {"href": f"{base}2", "rel": "self"},
         {"href": f"{base}1", "rel": "previous"},
@@ -242,9 +242,9 @@ def test_query_parameters_that_are_fine(listed: tuple[httpx.Client, str], query:
     assert client.get(f"{path}?{query}").status_code == 200
 
 
-def test_deleting_answers_an_empty_object_or_nothing(mill: Mill) -> None:
-    workspace, client = mill.workspace(), mill.client(mill.bearer())
-    path = f"/groups/{mill.own.id}/streams/{workspace.name}"
+def test_deleting_answers_an_empty_object_or_nothing(served: Served) -> None:
+    workspace, client = served.workspace(), served.client(served.bearer())
+    path = f"/groups/{served.own.id}/streams/{workspace.name}"
     client.post(f"{path}/connections", json={"name": "c", "type": "Https", "url": "http://127.0.0.1:9/"})
     answer = client.delete(f"{path}/connections/c")
     assert (answer.status_code, answer.content) == (202, b"{}")
@@ -267,11 +267,11 @@ def test_deleting_answers_an_empty_object_or_nothing(mill: Mill) -> None:
     ],
 )
 def test_links_name_the_host_that_the_client_used(
-    mill: Mill, listed: tuple[httpx.Client, str], host: str, base: str | None
+    served: Served, listed: tuple[httpx.Client, str], host: str, base: str | None
 ) -> None:
     client, path = listed
     answer = client.get(path, headers={"Host": host})
-    assert answer.json()["links"][0]["href"].startswith(f"{base or mill.url}/api/atlas/v2/groups/")
+    assert answer.json()["links"][0]["href"].startswith(f"{base or served.url}/api/atlas/v2/groups/")
 
 
 def test_forwarded_headers_count_only_when_trusted(start: Any) -> None:
@@ -302,15 +302,15 @@ def test_forwarded_headers_count_only_when_trusted(start: Any) -> None:
         ("ä", False),
     ],
 )
-def test_request_ids(mill: Mill, sent: str, kept: bool) -> None:
-    answer = httpx.get(f"{mill.url}/livez", headers=[(b"X-Request-Id", sent.encode("latin-1"))])
+def test_request_ids(served: Served, sent: str, kept: bool) -> None:
+    answer = httpx.get(f"{served.url}/livez", headers=[(b"X-Request-Id", sent.encode("latin-1"))])
     assert (answer.headers["x-request-id"] == sent) is kept
     assert len(answer.headers["x-request-id"]) >= 4
 
 
-def test_headers_of_every_answer(mill: Mill) -> None:
+def test_headers_of_every_answer(served: Served) -> None:
     for path in ("/livez", "/api/atlas/v2", "/nope"):
-        headers = httpx.get(mill.url + path).headers
+        headers = httpx.get(served.url + path).headers
         assert headers["x-content-type-options"] == "nosniff"
         assert headers["x-frame-options"] == "DENY"
         assert headers["referrer-policy"] == "strict-origin-when-cross-origin"

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import httpx
 import pytest
-from mill import Mill
+from served import Served
 
 from brookmill.domain.principal import Role
 from brookmill.operations import OPERATIONS, Operation
@@ -118,15 +118,15 @@ def test_the_table_is_complete() -> None:
 
 
 @pytest.fixture(scope="module")
-def clients(mill: Mill) -> dict[Role, httpx.Client]:
+def clients(served: Served) -> dict[Role, httpx.Client]:
     """A client for each role: in organization ``a``, or in the project ``own``."""
-    for group in (mill.own, mill.foreign, mill.other):
-        mill.workspace(group)  # so that nobody can delete the project
+    for group in (served.own, served.foreign, served.other):
+        served.workspace(group)  # so that nobody can delete the project
     return {
-        role: mill.client(
-            mill.bearer(frozenset(), {mill.own.id: frozenset({role})})
+        role: served.client(
+            served.bearer(frozenset(), {served.own.id: frozenset({role})})
             if role in GROUP_ROLES
-            else mill.bearer(frozenset({role})),
+            else served.bearer(frozenset({role})),
             "application/vnd.atlas.2025-03-12+json",
         )
         for role in Role
@@ -150,19 +150,19 @@ def check(result: tuple[int, str], refusal: str | None) -> None:
 
 @pytest.mark.parametrize("role", Role)
 @pytest.mark.parametrize("name", ALLOWED)
-def test_who_may(mill: Mill, clients: dict[Role, httpx.Client], name: str, role: Role) -> None:
+def test_who_may(served: Served, clients: dict[Role, httpx.Client], name: str, role: Role) -> None:
     operation, client = OPERATIONS[name], clients[role]
     held = role in ALLOWED[name]
     organization_wide = role in ORG_ROLES
     missing = "USER_UNAUTHORIZED"
     if "groupId" in operation.arguments:
-        check(ask(client, operation, groupId=mill.own.id), None if held else missing)
-        beside = ask(client, operation, groupId=mill.foreign.id)
+        check(ask(client, operation, groupId=served.own.id), None if held else missing)
+        beside = ask(client, operation, groupId=served.foreign.id)
         check(beside, None if held and organization_wide else missing)
-        outside = ask(client, operation, groupId=mill.other.id)
+        outside = ask(client, operation, groupId=served.other.id)
         check(outside, "NOT_IN_GROUP" if held and organization_wide else missing)
     elif "orgId" in operation.arguments:
-        check(ask(client, operation, orgId=mill.a.id), None if held else missing)
-        check(ask(client, operation, orgId=mill.b.id), "USER_CANNOT_ACCESS_ORG" if held else missing)
+        check(ask(client, operation, orgId=served.a.id), None if held else missing)
+        check(ask(client, operation, orgId=served.b.id), "USER_CANNOT_ACCESS_ORG" if held else missing)
     else:
         check(ask(client, operation), None if held else missing)

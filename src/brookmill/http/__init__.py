@@ -1,7 +1,7 @@
 """The HTTP door: versions, authentication, replies; it translates and decides nothing.
 
-A request goes ``Connection`` (bounds) -> ``Application`` (logs, metrics, errors) -> ``Door`` (the Admin API) or
-``Surroundings`` (everything else) -> an operation, and comes back as a ``Reply``. What is protocol is pure
+A request goes ``Connection`` (bounds) -> ``Application`` (logs, metrics, errors) -> ``Door`` (the Admin API)
+or ``Surroundings`` (everything else) -> an operation, and comes back as a ``Reply``. What is protocol is pure
 functions, text in and text out: ``versions``, ``digest``, ``routes``, ``pages``, ``pretty``.
 """
 
