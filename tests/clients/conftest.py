@@ -7,17 +7,17 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-import mill as server
 import pytest
-from mill import Mill
+import served as server
+from served import Served
 
 from brookmill.config import Settings
 
 
 @pytest.fixture(scope="session")
-def mill(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Mill]:
+def served(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
     """A server without a rate limit."""
-    directory = tmp_path_factory.mktemp("mill")
+    directory = tmp_path_factory.mktemp("served")
     with server.running(Settings(data_dir=str(directory), rate_limit=0)) as running:
         yield running
 

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from mill import Mill
+from served import Served
 
 from brookmill.domain.access import AccessEntry
 from brookmill.domain.names import new_id
@@ -57,17 +57,17 @@ class Curl:
 
 
 @pytest.fixture(params=["digest", "bearer"])
-def curl(request: pytest.FixtureRequest, mill: Mill) -> Curl:
+def curl(request: pytest.FixtureRequest, served: Served) -> Curl:
     if request.param == "digest":
-        public, private = mill.api_key()
-        return Curl(mill.url, ("--digest", "--user", f"{public}:{private}"))
-    return Curl(mill.url, ("--header", f"Authorization: Bearer {mill.bearer().token}"))
+        public, private = served.api_key()
+        return Curl(served.url, ("--digest", "--user", f"{public}:{private}"))
+    return Curl(served.url, ("--header", f"Authorization: Bearer {served.bearer().token}"))
 
 
 @pytest.fixture
-def connections(mill: Mill) -> str:
+def connections(served: Served) -> str:
     """The path of the connections of a new workspace."""
-    return f"/groups/{mill.own.id}/streams/{mill.workspace().name}/connections"
+    return f"/groups/{served.own.id}/streams/{served.workspace().name}/connections"
 
 
 def shown(body: Any) -> Any:
@@ -124,9 +124,9 @@ def test_400(curl: Curl, connections: str) -> None:
     assert body == error(400, "MALFORMED_JSON", "Received JSON is malformed.", [], "Bad Request")
 
 
-def test_401_without_credentials(mill: Mill, connections: str) -> None:
+def test_401_without_credentials(served: Served, connections: str) -> None:
     for login in ((), ("--digest", "--user", "nobody:none"), ("--header", "Authorization: Bearer none")):
-        status, headers, body = Curl(mill.url, login)("PATCH", f"{connections}/h", {"url": "http://a"})
+        status, headers, body = Curl(served.url, login)("PATCH", f"{connections}/h", {"url": "http://a"})
         assert status == 401
         assert headers["www-authenticate"].startswith('Digest realm="MMS Public API"')
         assert list(body.items()) == [
@@ -137,21 +137,21 @@ def test_401_without_credentials(mill: Mill, connections: str) -> None:
         ]
 
 
-def test_401_without_the_role(mill: Mill, connections: str) -> None:
-    token = mill.bearer(frozenset(), {mill.own.id: frozenset({Role.GROUP_READ_ONLY})}).token
-    curl = Curl(mill.url, ("--header", f"Authorization: Bearer {token}"))
+def test_401_without_the_role(served: Served, connections: str) -> None:
+    token = served.bearer(frozenset(), {served.own.id: frozenset({Role.GROUP_READ_ONLY})}).token
+    curl = Curl(served.url, ("--header", f"Authorization: Bearer {token}"))
     status, headers, body = curl("PATCH", f"{connections}/h", {"url": "http://a"})
     text = "Current user is not authorized to perform this action."
     assert (status, body) == (401, error(401, "USER_UNAUTHORIZED", text, [], "Unauthorized"))
     assert "www-authenticate" not in headers
 
 
-def test_403(mill: Mill, connections: str) -> None:
-    public, private = mill.api_key()
-    with mill.store.write() as session:
+def test_403(served: Served, connections: str) -> None:
+    public, private = served.api_key()
+    with served.store.write() as session:
         key = next(k for k in session.access.api_keys() if k.public_key == public)
         session.access.add_access_entry(key.id, AccessEntry(cidr="203.0.113.9/32", created=1.0))
-    curl = Curl(mill.url, ("--digest", "--user", f"{public}:{private}"))
+    curl = Curl(served.url, ("--digest", "--user", f"{public}:{private}"))
     status, _, body = curl("PATCH", f"{connections}/h", {"url": "http://a"})
     text = "IP address 127.0.0.1 is not allowed to access this resource."
     assert (status, body) == (
@@ -160,21 +160,23 @@ def test_403(mill: Mill, connections: str) -> None:
     )
 
 
-def test_404(curl: Curl, mill: Mill, connections: str) -> None:
+def test_404(curl: Curl, served: Served, connections: str) -> None:
     workspace = connections.split("/")[4]
     status, _, body = curl("PATCH", f"{connections}/c1", {"url": "http://a"})
-    text = f"Stream connection with name c1 for project {mill.own.id} and name {workspace} not found."
+    text = f"Stream connection with name c1 for project {served.own.id} and name {workspace} not found."
     assert (status, body) == (
         404,
-        error(404, "STREAM_CONNECTION_NOT_FOUND_FOR_NAME", text, ["c1", mill.own.id, workspace], "Not Found"),
+        error(
+            404, "STREAM_CONNECTION_NOT_FOUND_FOR_NAME", text, ["c1", served.own.id, workspace], "Not Found"
+        ),
     )
-    status, _, body = curl("PATCH", f"/groups/{mill.own.id}/streams/none/connections/c1", {})
+    status, _, body = curl("PATCH", f"/groups/{served.own.id}/streams/none/connections/c1", {})
     assert (status, body["errorCode"]) == (404, "STREAM_TENANT_NOT_FOUND_FOR_NAME")
     status, _, body = curl("PATCH", f"/groups/{'f' * 24}/streams/none/connections/c1", {})
     assert (status, body["errorCode"]) == (404, "GROUP_NOT_FOUND")
 
 
-def test_409(curl: Curl, mill: Mill, connections: str) -> None:
+def test_409(curl: Curl, served: Served, connections: str) -> None:
     curl("POST", connections, {"name": "h", "type": "Https", "url": "http://a"})
     status, _, body = curl("POST", connections, {"name": "h", "type": "Https", "url": "http://a"})
     text = "A Stream connection with the name h already exists."
@@ -182,8 +184,8 @@ def test_409(curl: Curl, mill: Mill, connections: str) -> None:
         409,
         error(409, "STREAM_CONNECTION_NAME_ALREADY_EXISTS", text, ["h"], "Conflict"),
     )
-    with mill.store.write() as session:
-        workspace = session.workspace(mill.own.id, connections.split("/")[4])
+    with served.store.write() as session:
+        workspace = session.workspace(served.own.id, connections.split("/")[4])
         assert workspace is not None
         session.add_processor(
             Processor(
@@ -203,14 +205,14 @@ def test_409(curl: Curl, mill: Mill, connections: str) -> None:
     assert curl("GET", f"{connections}/h")[2]["url"] == "http://a"
 
 
-def test_500_when_a_sealed_row_was_damaged(curl: Curl, mill: Mill, connections: str) -> None:
+def test_500_when_a_sealed_row_was_damaged(curl: Curl, served: Served, connections: str) -> None:
     for name in ("bad", "good"):
         curl(
             "POST",
             connections,
             {"name": name, "type": "Https", "url": "http://a", "headers": {"k": "canary"}},
         )
-    database = Path(mill.services.settings.data_dir) / "brookmill.db"
+    database = Path(served.services.settings.data_dir) / "brookmill.db"
     with sqlite3.connect(database) as past_the_server:
         damage = "UPDATE connections SET sealed = zeroblob(length(sealed)) WHERE name = 'bad'"
         assert past_the_server.execute(damage).rowcount >= 1

@@ -7,7 +7,7 @@ from typing import Any
 
 import httpx
 import pytest
-from mill import Mill
+from served import Served
 
 
 class ChallengedEveryTime(httpx.DigestAuth):
@@ -41,13 +41,13 @@ class GoSDK:
 
 
 @pytest.fixture
-def digest(mill: Mill) -> httpx.Client:
-    return mill.client(ChallengedEveryTime(*mill.api_key()))
+def digest(served: Served) -> httpx.Client:
+    return served.client(ChallengedEveryTime(*served.api_key()))
 
 
 @pytest.fixture
-def streams(mill: Mill) -> str:
-    return f"/groups/{mill.own.id}/streams"
+def streams(served: Served) -> str:
+    return f"/groups/{served.own.id}/streams"
 
 
 #: Plans of ``mongodbatlas_stream_connection``, before and after.
@@ -85,9 +85,9 @@ TERRAFORM: dict[str, tuple[dict[str, Any], dict[str, Any]]] = {
 
 
 @pytest.mark.parametrize("type_", sorted(TERRAFORM))
-def test_terraform(mill: Mill, digest: httpx.Client, streams: str, type_: str) -> None:
+def test_terraform(served: Served, digest: httpx.Client, streams: str, type_: str) -> None:
     call, (before, after) = GoSDK(digest), TERRAFORM[type_]
-    connections = f"{streams}/{mill.workspace().name}/connections"
+    connections = f"{streams}/{served.workspace().name}/connections"
     name = "sample_stream_solar" if type_ == "Sample" else f"{type_}-it"
     one, plan = f"{connections}/{name}", {"name": name, "type": type_}
     call.ok("POST", connections, plan | before)
@@ -108,14 +108,14 @@ def test_terraform(mill: Mill, digest: httpx.Client, streams: str, type_: str) -
     assert (gone.status_code, gone.json()["errorCode"]) == (404, "STREAM_CONNECTION_NOT_FOUND_FOR_NAME")
 
 
-def test_terraform_clears_headers(mill: Mill, digest: httpx.Client, streams: str) -> None:
-    call, connections = GoSDK(digest), f"{streams}/{mill.workspace().name}/connections"
+def test_terraform_clears_headers(served: Served, digest: httpx.Client, streams: str) -> None:
+    call, connections = GoSDK(digest), f"{streams}/{served.workspace().name}/connections"
     plan = {"name": "h", "type": "Https", "url": "https://example.com"}
     call.ok("POST", connections, plan | {"headers": {"a": "1"}})
     assert call.ok("PATCH", f"{connections}/h", plan | {"headers": {}})["headers"] == {}
 
 
-def test_atlas_cli(mill: Mill, digest: httpx.Client, streams: str) -> None:
+def test_atlas_cli(served: Served, digest: httpx.Client, streams: str) -> None:
     call = GoSDK(digest)
     region = {"cloudProvider": "AWS", "region": "VIRGINIA_USA", "links": []}
     workspace = call.ok(
@@ -123,7 +123,7 @@ def test_atlas_cli(mill: Mill, digest: httpx.Client, streams: str) -> None:
         streams,
         {
             "name": "cli",
-            "groupId": mill.own.id,
+            "groupId": served.own.id,
             "dataProcessRegion": region,
             "streamConfig": {"tier": "SP30", "links": []},
             "connections": [],
@@ -154,9 +154,9 @@ def test_atlas_cli(mill: Mill, digest: httpx.Client, streams: str) -> None:
     assert call.ok("DELETE", f"{streams}/cli") == {}
 
 
-def test_mcp_server(mill: Mill, streams: str) -> None:
-    client = mill.client(mill.bearer(), accept="application/vnd.atlas.2025-03-12+json")
-    path = f"{streams}/{mill.workspace().name}/connections"
+def test_mcp_server(served: Served, streams: str) -> None:
+    client = served.client(served.bearer(), accept="application/vnd.atlas.2025-03-12+json")
+    path = f"{streams}/{served.workspace().name}/connections"
     made = client.post(path, json={"name": "c1", "type": "Https", "url": "https://example.com"})
     assert made.headers["content-type"] == "application/vnd.atlas.2023-02-01+json;charset=utf-8"
     assert client.get(f"{path}/c1").json()["type"] == "Https"
@@ -170,14 +170,14 @@ def test_mcp_server(mill: Mill, streams: str) -> None:
 
 
 def test_a_client_that_finds_its_connection_in_private_networking(
-    mill: Mill, digest: httpx.Client, streams: str
+    served: Served, digest: httpx.Client, streams: str
 ) -> None:
-    call, connections = GoSDK(digest), f"{streams}/{mill.workspace().name}/connections"
+    call, connections = GoSDK(digest), f"{streams}/{served.workspace().name}/connections"
     access = {"type": "PRIVATE_LINK", "connectionId": "32b6e34b3d91647abb20e7b8"}
     body = {"name": "k", "type": "Kafka", "bootstrapServers": "a:1", "networking": {"access": access}}
     assert call.ok("POST", connections, body)["state"] == "PENDING"
     refused = call("DELETE", f"{connections}/k")
     assert (refused.status_code, refused.json()["errorCode"]) == (409, "STREAM_KAFKA_CONNECTION_IS_DEPLOYING")
-    mill.clock.shift += 2
+    served.clock.shift += 2
     assert call.ok("GET", f"{connections}/k")["state"] == "READY"
     assert call.ok("DELETE", f"{connections}/k") == {}

@@ -8,14 +8,14 @@ from concurrent.futures import ThreadPoolExecutor
 
 import httpx
 import pytest
-from mill import Mill
+from served import Served
 
 CLIENTS = 64
 
 
 @pytest.fixture
-def path(mill: Mill) -> str:
-    return f"/groups/{mill.own.id}/streams/{mill.workspace().name}/connections"
+def path(served: Served) -> str:
+    return f"/groups/{served.own.id}/streams/{served.workspace().name}/connections"
 
 
 def together(count: int, do: Callable[[int], object]) -> None:
@@ -31,9 +31,9 @@ def together(count: int, do: Callable[[int], object]) -> None:
             done.result()
 
 
-def test_64_patches_of_different_connections_in_one_workspace(mill: Mill, path: str) -> None:
-    auth = mill.bearer()
-    client = mill.client(auth)
+def test_64_patches_of_different_connections_in_one_workspace(served: Served, path: str) -> None:
+    auth = served.bearer()
+    client = served.client(auth)
     for i in range(CLIENTS):
         assert client.post(path, json={"name": f"c{i}", "type": "Https", "url": "http://a"}).is_success
 
@@ -48,10 +48,10 @@ def test_64_patches_of_different_connections_in_one_workspace(mill: Mill, path: 
     assert [c["url"] for c in results] == [f"http://host-{i}" for i in range(CLIENTS)]
 
 
-def test_patches_and_reads_of_one_connection_are_linearizable(mill: Mill, path: str) -> None:
+def test_patches_and_reads_of_one_connection_are_linearizable(served: Served, path: str) -> None:
     """One writer counts up, others read: no reader ever goes back, and none sees half a PATCH."""
-    auth = mill.bearer()
-    client = mill.client(auth)
+    auth = served.bearer()
+    client = served.client(auth)
     body = {"name": "c", "type": "Https", "url": "http://host-0", "headers": {"n": "0"}}
     assert client.post(path, json=body).is_success
     acknowledged, writes = [0], 60
@@ -77,9 +77,9 @@ def test_patches_and_reads_of_one_connection_are_linearizable(mill: Mill, path: 
     together(4, lambda i: write() if i == 0 else read())
 
 
-def test_members_patched_at_the_same_time_do_not_overwrite_each_other(mill: Mill, path: str) -> None:
-    auth = mill.bearer()
-    client = mill.client(auth)
+def test_members_patched_at_the_same_time_do_not_overwrite_each_other(served: Served, path: str) -> None:
+    auth = served.bearer()
+    client = served.client(auth)
     assert client.post(path, json={"name": "k", "type": "Kafka", "bootstrapServers": "a:1"}).is_success
     patches: list[dict[str, object]] = [
         {"bootstrapServers": "b:2"},

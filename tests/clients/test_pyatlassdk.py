@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
-from mill import Mill
+from served import Served
 
 sdk = pytest.importorskip("pyatlassdk.admin")
 models = pytest.importorskip("pyatlassdk.admin.models")
@@ -27,36 +27,36 @@ TYPES = [
 
 
 @pytest.fixture(params=["digest", "oauth"])
-def client(request: pytest.FixtureRequest, mill: Mill) -> Iterator[Any]:
-    options = {"base_url": f"{mill.url}/api/atlas/v2", "oauth_token_url": f"{mill.url}/api/oauth/token"}
+def client(request: pytest.FixtureRequest, served: Served) -> Iterator[Any]:
+    options = {"base_url": f"{served.url}/api/atlas/v2", "oauth_token_url": f"{served.url}/api/oauth/token"}
     if request.param == "digest":
-        options["public_key"], options["private_key"] = mill.api_key()
+        options["public_key"], options["private_key"] = served.api_key()
     else:
-        options["client_id"], options["client_secret"] = mill.account()
+        options["client_id"], options["client_secret"] = served.account()
     with sdk.AtlasAdminClient(**options) as client:
         yield client
 
 
-def test_workspaces(client: Any, mill: Mill) -> None:
-    name = f"sdk-{len(client.streams.list_group_stream_workspaces(mill.own.id).results)}"
+def test_workspaces(client: Any, served: Served) -> None:
+    name = f"sdk-{len(client.streams.list_group_stream_workspaces(served.own.id).results)}"
     region = {"cloudProvider": "AWS", "region": "VIRGINIA_USA"}
     body = models.StreamsTenant.model_validate({"name": name, "dataProcessRegion": region})
-    made = client.streams.create_group_stream_workspace(mill.own.id, body)
+    made = client.streams.create_group_stream_workspace(served.own.id, body)
     assert made.name == name
-    read = client.streams.get_group_stream_workspace(mill.own.id, name, include_connections=True)
+    read = client.streams.get_group_stream_workspace(served.own.id, name, include_connections=True)
     assert read.connections == []
-    listed = client.streams.list_group_stream_workspaces(mill.own.id)
+    listed = client.streams.list_group_stream_workspaces(served.own.id)
     assert name in {workspace.name for workspace in listed.results}
-    assert client.streams.delete_group_stream_workspace(mill.own.id, name) == {}
+    assert client.streams.delete_group_stream_workspace(served.own.id, name) == {}
     with pytest.raises(sdk.AtlasApiError) as caught:
-        client.streams.get_group_stream_workspace(mill.own.id, name)
+        client.streams.get_group_stream_workspace(served.own.id, name)
     assert "STREAM_TENANT_NOT_FOUND_FOR_NAME" in str(caught.value)
 
 
 @pytest.mark.parametrize("type_", TYPES)
-def test_connections(client: Any, mill: Mill, samples: dict[str, Any], type_: str) -> None:
+def test_connections(client: Any, served: Served, samples: dict[str, Any], type_: str) -> None:
     sample, streams = samples[type_], client.streams
-    where = {"group_id": mill.own.id, "tenant_name": mill.workspace().name}
+    where = {"group_id": served.own.id, "tenant_name": served.workspace().name}
     one = where | {"connection_name": sample["name"]}
     body = pydantic.TypeAdapter(models.StreamsConnection).validate_python(sample)
     assert streams.create_group_stream_connection(**where, body=body)
@@ -68,5 +68,5 @@ def test_connections(client: Any, mill: Mill, samples: dict[str, Any], type_: st
         shown = answer.model_dump(mode="json", by_alias=True, exclude_none=True)
         assert (shown["name"], shown["type"]) == (sample["name"], type_)
         assert "canary" not in str(shown)
-    mill.clock.shift += 2  # the deployment of a private one
+    served.clock.shift += 2  # the deployment of a private one
     assert streams.delete_group_stream_connection(**one) == {}

@@ -9,15 +9,15 @@ from typing import Any
 import httpx
 import pytest
 import servers
-from mill import Mill
+from served import Served
 
 
 class Streams:
     """A workspace with an Https connection to an endpoint, and a pipeline that sends to it."""
 
-    def __init__(self, mill: Mill, client: httpx.Client, endpoint: servers.Endpoint) -> None:
+    def __init__(self, served: Served, client: httpx.Client, endpoint: servers.Endpoint) -> None:
         self.client, self.endpoint = client, endpoint
-        self.workspace = f"/groups/{mill.own.id}/streams/{mill.workspace().name}"
+        self.workspace = f"/groups/{served.own.id}/streams/{served.workspace().name}"
         self.ok("POST", "/connections", {"name": "web", "type": "Https", "url": endpoint.url})
 
     def ask(self, method: str, path: str = "", body: Any = None) -> httpx.Response:
@@ -53,8 +53,10 @@ def until(condition: Callable[[], bool], seconds: float = 40) -> None:
 
 
 @pytest.fixture
-def streams(mill: Mill, endpoint: servers.Endpoint) -> Streams:
-    return Streams(mill, mill.client(mill.bearer(), accept="application/vnd.atlas.2025-03-12+json"), endpoint)
+def streams(served: Served, endpoint: servers.Endpoint) -> Streams:
+    return Streams(
+        served, served.client(served.bearer(), accept="application/vnd.atlas.2025-03-12+json"), endpoint
+    )
 
 
 def test_from_start_to_end(streams: Streams) -> None:

@@ -17,13 +17,13 @@ import pytest
 import schemathesis
 from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
-from mill import Bearer, Mill
 from schemathesis.checks import not_a_server_error
 from schemathesis.specs.openapi.checks import (
     content_type_conformance,
     response_schema_conformance,
     status_code_conformance,
 )
+from served import Bearer, Served
 
 from brookmill.domain.names import new_id
 from brookmill.domain.processor import Processor, State
@@ -99,19 +99,19 @@ def new_name() -> str:
 
 
 @pytest.fixture(scope="module")
-def bearer(mill: Mill) -> Bearer:
-    return mill.bearer()
+def bearer(served: Served) -> Bearer:
+    return served.bearer()
 
 
 @pytest.fixture
-def names(mill: Mill, samples: dict[str, Any]) -> dict[str, list[str]]:
+def names(served: Served, samples: dict[str, Any]) -> dict[str, list[str]]:
     """What path parameters may be called: things that are there."""
-    workspace = mill.workspace()
-    client = mill.client(mill.bearer())
-    streams = f"/groups/{mill.own.id}/streams/{workspace.name}"
+    workspace = served.workspace()
+    client = served.client(served.bearer())
+    streams = f"/groups/{served.own.id}/streams/{workspace.name}"
     for body in samples.values():
         assert client.post(f"{streams}/connections", json=body).is_success
-    with mill.store.write() as session:
+    with served.store.write() as session:
         session.add_processor(
             Processor(
                 id=new_id(0),
@@ -125,8 +125,8 @@ def names(mill: Mill, samples: dict[str, Any]) -> dict[str, list[str]]:
             )
         )
     return {
-        "groupId": [mill.own.id],
-        "orgId": [mill.a.id],
+        "groupId": [served.own.id],
+        "orgId": [served.a.id],
         "tenantName": [workspace.name],
         "connectionName": [body["name"] for body in samples.values()],
         "processorName": ["processor"],
@@ -135,7 +135,7 @@ def names(mill: Mill, samples: dict[str, Any]) -> dict[str, list[str]]:
 
 @pytest.mark.parametrize("id", sorted(OPERATIONS))
 def test_operation(
-    mill: Mill,
+    served: Served,
     bearer: Bearer,
     names: dict[str, list[str]],
     described: dict[str, Any],
@@ -179,7 +179,9 @@ def test_operation(
         )  # wraps every answer, which the description tells in words alone (d.4)
         version = OPERATIONS[id].since.isoformat()
         case.headers = {"Accept": f"application/vnd.atlas.{version}+json"}
-        answer = case.call(base_url=mill.url, headers={"Authorization": f"Bearer {bearer.token}"}, timeout=30)
+        answer = case.call(
+            base_url=served.url, headers={"Authorization": f"Bearer {bearer.token}"}, timeout=30
+        )
         excluded = []
         if answer.status_code == 204:
             excluded.append(content_type_conformance)  # no body, so no type (section 0, fact 2, recorded)

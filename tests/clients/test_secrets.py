@@ -14,19 +14,19 @@ from brookmill.testing import Server, server
 
 
 @pytest.fixture(params=["json", "console"])
-def mill(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Server]:
+def served(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Server]:
     with server(tmp_path / "data", log_format=request.param, log_level="debug", rate_limit=0) as running:
         yield running
 
 
-def test_canaries(mill: Server, samples: dict[str, Any]) -> None:
-    known = mill.environment
+def test_canaries(served: Server, samples: dict[str, Any]) -> None:
+    known = served.environment
     keys = known["MONGODB_ATLAS_PUBLIC_API_KEY"], known["MONGODB_ATLAS_PRIVATE_API_KEY"]
     streams = f"/groups/{known['MONGODB_ATLAS_PROJECT_ID']}/streams"
     accept = {"Accept": "application/vnd.atlas.2024-08-05+json"}
     answers: list[httpx.Response] = []
     with httpx.Client(
-        base_url=f"{mill.base}/api/atlas/v2", auth=httpx.DigestAuth(*keys), headers=accept
+        base_url=f"{served.base}/api/atlas/v2", auth=httpx.DigestAuth(*keys), headers=accept
     ) as client:
 
         def ask(method: str, path: str, body: Any = None) -> int:
@@ -54,13 +54,13 @@ def test_canaries(mill: Server, samples: dict[str, Any]) -> None:
             == 400
         )
         assert ask("GET", connections) == 200
-        with sqlite3.connect(mill.data_dir / "brookmill.db") as past_the_server:
+        with sqlite3.connect(served.data_dir / "brookmill.db") as past_the_server:
             past_the_server.execute("UPDATE connections SET sealed = zeroblob(9) WHERE name = 'kafka'")
         past_the_server.close()
         assert ask("PATCH", kafka, {"authentication": {"password": "canary"}}) == 500
     assert not [answer.text for answer in answers if "canary" in answer.text]
-    log = (mill.data_dir / "server.log").read_text("utf-8")
+    log = (served.data_dir / "server.log").read_text("utf-8")
     assert "SealError" in log, "the fault itself is logged"
     assert "canary" not in log
-    for file in mill.data_dir.rglob("*"):
+    for file in served.data_dir.rglob("*"):
         assert not file.is_file() or b"canary" not in file.read_bytes(), file
