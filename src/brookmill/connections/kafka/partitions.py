@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from bson import Int64
 
+from brookmill.connections.kafka.decoder import Message
 from brookmill.connections.kafka.trouble import TIMEOUT, Trouble, failed
 from brookmill.errors import ConnectionFailed
 
@@ -57,6 +58,13 @@ class Partitions:
         for topic, number, offset in position:
             self._add(Partition(topic, number, int(offset), now, int(offset)))
         self._assign(self._members)
+
+    def read(self, last: Mapping[int, Message], now: float) -> None:
+        """Up to and with the message ``last[index]`` of every partition that is in it."""
+        for index, message in last.items():
+            partition = self._members[index]
+            partition.next = message.offset() + 1
+            partition.heard = now
 
     def position(self) -> list[list[Any]]:
         """Topic, partition and next offset of each."""

@@ -70,9 +70,12 @@ class KafkaSink:
         if output.columns or self._constants.keys() != {"topic"}:
             self._write_each(output)
         else:
-            topic = self._constants["topic"]
+            topic, produce = self._constants["topic"], self._producer.produce
             for value in output.values:
-                self._produce(topic, value, value)
+                try:
+                    produce(topic, value)
+                except (BufferError, self._failure):
+                    self._produce(topic, value, value)
         self._producer.poll(0)
         return self._outcome()
 

@@ -2,21 +2,20 @@
 
 from __future__ import annotations
 
-import datetime as dt
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import structlog
-from bson import Int64
 from msgspec import UNSET
 
-from brookmill.connections import Batch, DeadLetter, Opening
+from brookmill.connections import Batch, Opening
 from brookmill.connections.kafka.client import CONSUMER_KEYS, allowed, client_config
-from brookmill.connections.kafka.keys import read_key
+from brookmill.connections.kafka.decoder import Decoder, Message
 from brookmill.connections.kafka.options import KafkaSourceOptions
 from brookmill.connections.kafka.partitions import Partitions
 from brookmill.connections.kafka.trouble import Trouble, failed, hopeless
-from brookmill.errors import ConnectionFailed, DocumentError
+from brookmill.errors import ConnectionFailed
 
 if TYPE_CHECKING:
     from confluent_kafka import Consumer, KafkaError
@@ -30,7 +29,6 @@ _DISCOVERY = 30.0
 _COMMIT = 1.0
 #: Once a first message is there, so many seconds are given for more to join its batch.
 _GATHER = 0.005
-_BRACE = ord("{")
 
 
 class KafkaSource:
@@ -41,6 +39,7 @@ class KafkaSource:
         self._options = options
         self._clock = opening.clock
         self._trouble = Trouble(opening.clock)
+        self._decoder = Decoder(options)
         idle = options.partition_idle_timeout
         self._idle_after = None if idle is UNSET else idle.milliseconds / 1000
         config = options.config
@@ -135,97 +134,26 @@ class KafkaSource:
         except KafkaException as e:
             _committed(e.args[0], [])
 
-    def _batch(self, messages: Sequence[Any], now: float) -> Batch:
-        reading = _Reading(self._options)
-        partitions, index = self._partitions, self._partitions.index
-        for message in messages:
-            error = message.error()
-            if error is not None:
-                self._consumed(error)
-                continue
-            number = index[message.topic(), message.partition()]
-            partition = partitions[number]
-            partition.next = message.offset() + 1
-            partition.heard = now
-            reading.add(message, number)
+    def _batch(self, messages: Sequence[Message], now: float) -> Batch:
+        errors = [error for m in messages if (error := m.error()) is not None]
+        if errors:
+            self._consumed(errors)
+            messages = [m for m in messages if m.error() is None]
         self._trouble.over()
-        return reading.batch(len(partitions), self._idle(now), self._clock.now())
+        if len(self._partitions) == 1:
+            numbers = [0] * len(messages)
+        else:
+            index = self._partitions.index
+            numbers = [index[m.topic(), m.partition()] for m in messages]
+        self._partitions.read(dict(zip(numbers, messages, strict=True)), now)  # the last of each counts
+        batch = self._decoder.batch(messages, numbers, int(self._clock.now() * 1000))
+        return replace(batch, partition_count=len(self._partitions), idle=self._idle(now))
 
-    def _consumed(self, error: KafkaError) -> None:
-        if hopeless(error):
-            raise failed("Could not read the Kafka topic", error)
-        log.warning("a Kafka partition cannot be read for now", error=error.str(), code=error.code())
-
-
-class _Reading:
-    """Messages on their way to a batch. Client types say that a message may lack what every read one has."""
-
-    def __init__(self, options: KafkaSourceOptions) -> None:
-        self._format = options.config.key_format
-        self._pass_through = options.config.key_format_error == "passThrough"
-        self._messages: list[Any] = []
-        self._values: list[bytes] = []
-        self._numbers: list[int] = []
-        self._refused: list[DeadLetter] = []
-
-    def add(self, message: Any, number: int) -> None:
-        value = message.value()
-        if self._format != "binData" and not self._pass_through:
-            try:
-                self._key(message)
-            except DocumentError as e:
-                meta = {"source": self._meta(message, None)}
-                self._refused.append(DeadLetter(str(e), KafkaSourceOptions.operator, value, meta))
-                return
-        self._messages.append(message)
-        self._values.append(value if value and value[0] == _BRACE else _unusual(value))
-        self._numbers.append(number)
-
-    def batch(self, partition_count: int, idle: frozenset[int], now: float) -> Batch:
-        arrival = int(now * 1000)
-        stamps = [m.timestamp() for m in self._messages]
-        times = [at if kind else arrival for kind, at in stamps]
-        return Batch(
-            values=self._values,
-            times=times,
-            partitions=self._numbers,
-            partition_count=partition_count,
-            meta=lambda i: self._meta(self._messages[i], times[i]),
-            idle=idle,
-            refused=self._refused,
-        )
-
-    def _key(self, message: Any) -> Any:
-        """The key as ``keyFormat`` says; missing keys are empty binary data there, as upstream shows them."""
-        raw = message.key()
-        if self._format == "binData":
-            return raw or b""
-        return None if raw is None else read_key(raw, self._format)
-
-    def _meta(self, message: Any, time: int | None) -> dict[str, Any]:
-        """``stream.source``. Reference: engine reference, section 1.9."""
-        time = message.timestamp()[1] if time is None else time
-        meta = {
-            "type": "kafka",
-            "ts": dt.datetime.fromtimestamp(time / 1000, dt.UTC),
-            "topic": message.topic(),
-            "partition": message.partition(),
-            "offset": Int64(message.offset()),
-        }
-        try:
-            key = self._key(message)
-        except DocumentError:
-            key = None if self._pass_through else message.key()
-        if key is not None:
-            meta["key"] = key
-        return meta | {"headers": [{"k": k, "v": v} for k, v in message.headers() or ()]}
-
-
-def _unusual(value: bytes | None) -> bytes:
-    """A value that does not start like an object: a tombstone, or one behind a registry's prefix."""
-    if value is None:
-        return b"{}"
-    return value[5:] if value[:1] == b"\0" and len(value) > 5 else value
+    def _consumed(self, errors: Sequence[KafkaError]) -> None:
+        for error in errors:
+            if hopeless(error):
+                raise failed("Could not read the Kafka topic", error)
+            log.warning("a Kafka partition cannot be read for now", error=error.str(), code=error.code())
 
 
 def _committed(error: KafkaError | None, _: object) -> None:
