@@ -9,6 +9,7 @@ CODE_NAMES = {
     2: "BadValue",
     9: "FailedToParse",
     14: "TypeMismatch",
+    15: "Overflow",
     16: "InvalidBSONType",
     40: "ConflictingUpdateOperators",
     72: "InvalidOptions",

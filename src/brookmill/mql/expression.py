@@ -57,13 +57,13 @@ class Codes(NamedTuple):
     """MongoDB's numbers for operands of the wrong form, which differ by operator.
 
     ``shape``: not an object; ``unknown``: a member too much; ``missing``: a member too few, one number or one
-    by member; ``count``: too few or too many operands in a list.
+    by member; ``arity``: too few or too many operands in a list.
     """
 
     shape: int = 9
     unknown: int = 9
     missing: int | Mapping[str, int] = 9
-    count: int | None = None
+    arity: int | None = None
 
     def without(self, member: str) -> int:
         return self.missing if isinstance(self.missing, int) else self.missing.get(member, 9)
@@ -344,7 +344,7 @@ class Parser(NamedTuple):
             raise self.wrong(f"Unrecognized expression '{name[:50]}'", 168)
         if not isinstance(member, Operator):
             return member.parse(operand, self)
-        if member.takes == "members" or (member.takes == "either" and _named(operand, member)):
+        if member.takes == "members" or (member.takes == "either" and _named(operand)):
             operands = self._by_name(operand, member)
         else:
             operands = self._by_position(operand, member)
@@ -366,17 +366,24 @@ class Parser(NamedTuple):
         most, least = len(member.parameters), len(member.parameters) - len(member.defaults)
         if member.takes == "either":
             most = least
-        if not member.variadic and not least <= len(items) <= most:
-            if least == most:
-                text = f"takes exactly {most} arguments. {len(items)} were passed in."
-                raise self.wrong(f"Expression {member.name} {text}", member.codes.count or 16020)
-            text = f"takes at least {least} arguments, and at most {most}, but {len(items)} were passed in."
-            raise self.wrong(f"Expression {member.name} {text}", member.codes.count or 28667)
+        if len(items) < least or (len(items) > most and not member.variadic):
+            raise self._miscounted(member, least, most, len(items))
         return tuple(self.at(i).expression(item) for i, item in enumerate(items))
 
+    def _miscounted(self, member: Operator, least: int, most: int, count: int) -> PlanError:
+        if member.variadic:
+            text, code = f"takes at least {least} arguments", 28667
+        elif least == most:
+            text, code = f"takes exactly {most} arguments", 16020
+        else:
+            text, code = f"takes at least {least} arguments, and at most {most}", 28667
+        text = f"Expression {member.name} {text}. {count} were passed in."
+        return self.wrong(text, member.codes.arity or code)
 
-def _named(operand: Value, member: Operator) -> bool:
-    return type(operand) is dict and bool(operand) and next(iter(operand)) in member.parameters
+
+def _named(operand: Value) -> bool:
+    """Whether the operand is an object of members, and no expression."""
+    return type(operand) is dict and next(iter(operand), "")[:1] != "$"
 
 
 def parse_expression(
