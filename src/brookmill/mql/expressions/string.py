@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from brookmill.mql import regex
 from brookmill.mql.bounds import bounded_items, bounded_text
 from brookmill.mql.convert import to_string
 from brookmill.mql.errors import MQLError
-from brookmill.mql.expression import operator
+from brookmill.mql.expression import Codes, operator
 from brookmill.mql.numbers import is_number, to_float
-from brookmill.mql.values import INT32_MAX, INT32_MIN, MISSING, Document, Value, nullish, type_name
+from brookmill.mql.values import INT32_MAX, INT32_MIN, Value, nullish, type_name
 
 
 @operator("$concat", result="string")
@@ -16,7 +15,7 @@ def concat(*texts: Value) -> Value:
     if any(nullish(text) for text in texts):
         return None
     for text in texts:
-        if not isinstance(text, str):
+        if type(text) is not str:
             raise MQLError(f"$concat only supports strings, not {type_name(text)}", 16702)
     bounded_text(sum(map(len, texts)), "$concat")
     return "".join(texts)
@@ -52,7 +51,7 @@ def strcasecmp(left: Value, right: Value) -> int:
 
 
 def _length(text: Value, name: str, code: int) -> str:
-    if not isinstance(text, str):
+    if type(text) is not str:
         raise MQLError(f"{name} requires a string argument, found: {type_name(text)}", code)
     return text
 
@@ -72,7 +71,7 @@ def split(text: Value, delimiter: Value) -> Value:
     if nullish(text) or nullish(delimiter):
         return None
     for place, value, code in (("first", text, 40085), ("second", delimiter, 40086)):
-        if not isinstance(value, str):
+        if type(value) is not str:
             wants = f"requires an expression that evaluates to a string as a {place} argument"
             raise MQLError(f"$split {wants}, found: {type_name(value)}", code)
     if not delimiter:
@@ -81,19 +80,26 @@ def split(text: Value, delimiter: Value) -> Value:
     return text.split(delimiter)
 
 
-def _index(value: Value, what: str, code: int) -> int:
-    number = to_float(value) if is_number(value) else 0.5
-    if not INT32_MIN <= number <= INT32_MAX or not is_number(value):
-        raise MQLError(f"{what} must be a number that fits 32 bits, found {type_name(value)}", code)
+def _index(value: Value, what: str, code: int, fraction: int | None = None) -> int:
+    """A number cut to 32 bits. ``fraction``: code of the error for one that is not whole; None: it is cut."""
+    if not is_number(value):
+        raise MQLError(f"{what} must be a number, found {type_name(value)}", code)
+    number = to_float(value)
+    if fraction is not None and not number.is_integer():
+        raise MQLError(f"{what} must be a whole number", fraction)
+    if not INT32_MIN <= number <= INT32_MAX:
+        raise MQLError(f"{what} must fit 32 bits", code if fraction is None else fraction)
     return int(number)
 
 
 @operator("$substrCP", result="string")
 def substr_cp(text: Value, start: Value, length: Value) -> str:
-    at = _index(start, "$substrCP: starting index", 34450)
-    count = _index(length, "$substrCP: length", 34452)
-    if at < 0 or count < 0:
-        raise MQLError("$substrCP: starting index and length must be nonnegative integers", 34455)
+    at = _index(start, "$substrCP: starting index", 34450, 34451)
+    count = _index(length, "$substrCP: length", 34452, 34453)
+    if count < 0:
+        raise MQLError("$substrCP: length must be a nonnegative integer", 34454)
+    if at < 0:
+        raise MQLError("$substrCP: the starting index must be nonnegative integer", 34455)
     return _coerced(text, "$substrCP")[at : at + count]
 
 
@@ -117,17 +123,17 @@ def substr_bytes(text: Value, start: Value, length: Value) -> str:
 def _find(text: Value, part: Value, bounds: tuple[Value, ...], name: str, *, as_bytes: bool) -> Value:
     if nullish(text):
         return None
-    if not isinstance(text, str):
+    if type(text) is not str:
         raise MQLError(
             f"{name} requires a string as the first argument, found: {type_name(text)}",
             40091 if as_bytes else 40093,
         )
-    if not isinstance(part, str):
+    if type(part) is not str:
         raise MQLError(
             f"{name} requires a string as the second argument, found: {type_name(part)}",
             40092 if as_bytes else 40094,
         )
-    start, end = (_index(bound, f"{name} bound", 40096) for bound in bounds)
+    start, end = (_index(bound, f"{name} bound", 40096, 40096) for bound in bounds)
     if start < 0 or end < 0:
         raise MQLError(f"{name} requires a nonnegative bound", 40097)
     where: str | bytes = text.encode() if as_bytes else text
@@ -151,39 +157,45 @@ def index_of_bytes(text: Value, part: Value, start: Value = 0, end: Value = INT3
 BLANKS = "\0\t\n\v\f\r \u00a0\u1680" + "".join(map(chr, range(0x2000, 0x200B)))
 
 
+_TRIM = Codes(shape=50696, unknown=50694, missing=50695)
+
+
 def _trim_input(text: Value, chars: Value, name: str) -> tuple[str, str] | None:
-    if nullish(text) or chars is None:
+    if nullish(text):
         return None
-    if not isinstance(text, str):
+    if type(text) is not str:
         raise MQLError(f"{name} requires its input to be a string, got {type_name(text)} instead.", 50699)
-    if chars is MISSING:
-        return text, BLANKS
-    if not isinstance(chars, str):
+    if nullish(chars):
+        return None
+    if type(chars) is not str:
         raise MQLError(f"{name} requires 'chars' to be a string, got {type_name(chars)} instead.", 50700)
     return text, chars
 
 
-@operator("$trim", takes="members", result="string")
-def trim(input_: Value, chars: Value = MISSING) -> Value:
+@operator("$trim", takes="members", result="string", codes=_TRIM)
+def trim(input_: Value, chars: Value = BLANKS) -> Value:
     found = _trim_input(input_, chars, "$trim")
     return found and found[0].strip(found[1])
 
 
-@operator("$ltrim", takes="members", result="string")
-def ltrim(input_: Value, chars: Value = MISSING) -> Value:
+@operator("$ltrim", takes="members", result="string", codes=_TRIM)
+def ltrim(input_: Value, chars: Value = BLANKS) -> Value:
     found = _trim_input(input_, chars, "$ltrim")
     return found and found[0].lstrip(found[1])
 
 
-@operator("$rtrim", takes="members", result="string")
-def rtrim(input_: Value, chars: Value = MISSING) -> Value:
+@operator("$rtrim", takes="members", result="string", codes=_TRIM)
+def rtrim(input_: Value, chars: Value = BLANKS) -> Value:
     found = _trim_input(input_, chars, "$rtrim")
     return found and found[0].rstrip(found[1])
 
 
+_REPLACE = Codes(shape=51751, unknown=51750, missing={"input": 51749, "find": 51748, "replacement": 51747})
+
+
 def _replaced(texts: tuple[Value, Value, Value], name: str, count: int) -> Value:
     for what, text in zip(("input", "find", "replacement"), texts, strict=True):
-        if not nullish(text) and not isinstance(text, str):
+        if not nullish(text) and type(text) is not str:
             raise MQLError(f"{name} requires that '{what}' be a string, found: {type_name(text)}", 51746)
     if any(map(nullish, texts)):
         return None
@@ -193,43 +205,11 @@ def _replaced(texts: tuple[Value, Value, Value], name: str, count: int) -> Value
     return whole.replace(part, new, count)
 
 
-@operator("$replaceOne", takes="members", result="string")
+@operator("$replaceOne", takes="members", result="string", codes=_REPLACE)
 def replace_one(input_: Value, find: Value, replacement: Value) -> Value:
     return _replaced((input_, find, replacement), "$replaceOne", 1)
 
 
-@operator("$replaceAll", takes="members", result="string")
+@operator("$replaceAll", takes="members", result="string", codes=_REPLACE)
 def replace_all(input_: Value, find: Value, replacement: Value) -> Value:
     return _replaced((input_, find, replacement), "$replaceAll", -1)
-
-
-def _pattern(value: Value, options: Value, name: str) -> object:
-    pattern, own = regex.parts(value)
-    if not nullish(options):
-        if not isinstance(options, str):
-            raise MQLError(f"{name} needs 'options' to be of type string", 51106)
-        if own and options:
-            raise MQLError(
-                f"{name}: found regex option(s) specified in both 'regex' and 'option' fields", 51107
-            )
-        own = options or own
-    return regex.compiled(pattern, own)
-
-
-@operator("$regexMatch", takes="members", result="bool")
-def regex_match(input_: Value, regex_: Value, options: Value = None) -> Value:
-    return _search(input_, regex_, options, "$regexMatch") is not None
-
-
-def _search(text: Value, pattern: Value, options: Value, name: str) -> object:
-    if not nullish(text) and not isinstance(text, str):
-        raise MQLError(f"{name} needs 'input' to be of type string", 51104)
-    if nullish(text) or nullish(pattern):
-        return None
-    return regex.search(_pattern(pattern, options, name), text)
-
-
-@operator("$regexFind", takes="members", result="object")
-def regex_find(input_: Value, regex_: Value, options: Value = None) -> Document | None:
-    found: object = _search(input_, regex_, options, "$regexFind")
-    return None if found is None else regex.found(found)

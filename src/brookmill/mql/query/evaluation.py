@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from typing import Any, ClassVar
+from typing import ClassVar
 
 from bson import Regex
 
@@ -26,10 +26,7 @@ class Matches:
     def test(self, value: Value) -> bool:
         if isinstance(value, Regex):
             return regex.parts(value) == (self.pattern, self.options)
-        if not isinstance(value, str):
-            return False
-        compiled: Any = regex.compiled(self.pattern, self.options)
-        return regex.search(compiled, value) is not None
+        return type(value) is str and regex.compiled(self.pattern, self.options).found_in(value)
 
 
 @PREDICATES("$regex")
