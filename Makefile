@@ -1,7 +1,8 @@
 # Brookmill's tasks; `make` alone lists them.
 # `make demo` and `make test` need Python >= 3.11 with venv, and the network for packages: nothing else.
 
-PYTHON ?= python3
+PYTHON ?= $(firstword $(foreach p,python3 python3.14 python3.13 python3.12 python3.11,\
+  $(shell $(p) -c 'import sys; sys.version_info >= (3, 11) and print("$(p)")' 2>/dev/null)) python3)
 PYTEST_ARGS ?=
 CRASHES ?= 200
 
@@ -56,7 +57,7 @@ clean: ## remove the environment and caches
 
 # The stamp is younger than the lock: the second run of anything starts at once.
 $(READY): requirements.lock pyproject.toml
-	@$(PYTHON) -c 'import sys; v = sys.version_info; v >= (3, 11) or sys.exit(f"Brookmill needs Python 3.11 or newer; this is {v[0]}.{v[1]}. Try: make PYTHON=python3.12 ...")'
+	@$(PYTHON) -c 'import sys; v = sys.version_info; v >= (3, 11) or sys.exit(f"Brookmill needs Python 3.11 or newer; this is {v[0]}.{v[1]}. Try: make PYTHON=path/to/python ...")'
 	@echo "installing the locked packages into .venv (once) ..."
 	@test -x $(BIN)/python || $(PYTHON) -m venv .venv
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements.lock
