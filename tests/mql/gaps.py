@@ -3,14 +3,6 @@
 from __future__ import annotations
 
 GAPS = {
-    "expressions/arithmetic/add",
-    "expressions/arithmetic/ln",
-    "expressions/arithmetic/log10",
-    "expressions/arithmetic/mod",
-    "expressions/arithmetic/pow",
-    "expressions/arithmetic/round",
-    "expressions/arithmetic/sqrt",
-    "expressions/arithmetic/trunc",
     "expressions/array/filter",
     "expressions/array/map",
     "expressions/array/range",

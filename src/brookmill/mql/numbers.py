@@ -11,7 +11,7 @@ from bson import Decimal128, Int64
 from bson.decimal128 import create_decimal128_context
 
 from brookmill.mql.errors import MQLError
-from brookmill.mql.values import INT32_MAX, INT32_MIN, INT64_MAX, INT64_MIN, Value, type_name
+from brookmill.mql.values import INT32_MAX, INT32_MIN, INT64_MAX, INT64_MIN, Value, nullish, type_name
 
 #: The numeric types from narrow to wide; two operands meet in the wider one.
 INT, LONG, DOUBLE, DECIMAL = 1, 2, 3, 4
@@ -41,23 +41,26 @@ def to_float(value: Value) -> float:
     """A number as double, rounded to nearest; beyond the range an infinity."""
     if isinstance(value, Decimal128):
         return float(value.to_decimal())
-    return float(value)
+    try:
+        return float(value)
+    except OverflowError:  # an integer of hundreds of digits
+        return math.inf if value > 0 else -math.inf
 
 
 def to_decimal(value: Value) -> decimal.Decimal:
-    """A number as decimal. A double is read with 15 significant digits, as MongoDB reads it."""
+    """A number as decimal. A double is read with exactly 15 significant digits, as MongoDB reads it."""
     if isinstance(value, Decimal128):
         return value.to_decimal()
     if isinstance(value, float):
-        if not math.isfinite(value):
-            return decimal.Decimal(value)
-        short = decimal.Decimal(format(value, ".14e"))
-        return short if float(short) == value else CONTEXT.create_decimal(repr(value))
+        if value and math.isfinite(value):
+            return CONTEXT.create_decimal(format(value, ".14e"))
+        return decimal.Decimal(value)
     return CONTEXT.create_decimal(int(value))
 
 
 def from_decimal(value: decimal.Decimal) -> Decimal128:
-    return Decimal128(CONTEXT.plus(value) if value.is_finite() else value)
+    """Rounded to 34 digits where there are more; the sign of zero is kept."""
+    return Decimal128(CONTEXT.create_decimal(value) if value.is_finite() else value)
 
 
 def from_int(value: int, kind: int) -> Value:
@@ -69,15 +72,33 @@ def from_int(value: int, kind: int) -> Value:
     return float(value)
 
 
-def integer(value: Value, what: str, code: int = 2) -> int:
-    """A whole number of any numeric type as ``int``. Raises MQLError naming ``what``."""
+def whole(value: Value) -> int | None:
+    """The ``int`` that a number of any type equals; None for what is no number or none of 64 bits."""
     kind = width(value)
     if kind in (INT, LONG):
         return int(value)
-    number = to_float(value) if kind else math.nan
-    if not number.is_integer() or not INT64_MIN <= number <= INT64_MAX:
+    if not kind:
+        return None
+    number = value.to_decimal() if kind == DECIMAL else decimal.Decimal(float(value))
+    if number.is_nan() or not INT64_MIN <= number <= INT64_MAX:
+        return None
+    return int(number) if number == int(number) else None
+
+
+def integer(value: Value, what: str, code: int = 2) -> int:
+    """A whole number of any numeric type as ``int``. Raises MQLError naming ``what``."""
+    number = whole(value)
+    if number is None:
         raise MQLError(f"{what} must be representable as an integer, found {describe(value)}", code)
-    return int(number)
+    return number
+
+
+def numeric(value: Value, name: str, code: int = 28765) -> int:
+    """The width of a number; 0 for null and missing. Raises MQLError for anything else."""
+    kind = width(value)
+    if not kind and not nullish(value):
+        raise MQLError(f"{name} only supports numeric types, not {describe(value)}", code)
+    return kind
 
 
 def describe(value: Value) -> str:

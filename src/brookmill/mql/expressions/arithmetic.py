@@ -14,13 +14,13 @@ from brookmill.mql.numbers import (
     CONTEXT,
     DECIMAL,
     DOUBLE,
+    INT,
     LONG,
-    Total,
     binary,
     describe,
     from_decimal,
     from_int,
-    integer,
+    numeric,
     to_decimal,
     to_float,
     width,
@@ -35,33 +35,64 @@ from brookmill.mql.values import (
     type_name,
 )
 
+#: More milliseconds than there are between any two dates.
+_FAR = decimal.Decimal(2) ** 65
+
 
 def _moved(ms: int, by: Value, name: str) -> Value:
-    """The date ``by`` milliseconds after ``ms``."""
-    delta = to_float(by) if width(by) in (DOUBLE, DECIMAL) else int(by)
-    if isinstance(delta, float):
-        if not math.isfinite(delta):
-            raise MQLError(f"{name} cannot move a date by {delta}", 2)
-        delta = math.floor(delta + 0.5) if delta >= 0 else -math.floor(-delta + 0.5)
-    if not INT64_MIN <= ms + delta <= INT64_MAX:
-        raise MQLError(f"date overflow in {name}", 2)
-    return date_from_ms(ms + delta)
+    """The date ``by`` milliseconds after ``ms``; doubles are rounded away from zero, decimals to even."""
+    kind = width(by)
+    if kind in (DOUBLE, DECIMAL):
+        rounding = decimal.ROUND_HALF_UP if kind == DOUBLE else decimal.ROUND_HALF_EVEN
+        delta = by.to_decimal() if kind == DECIMAL else decimal.Decimal(by)
+        if not delta.is_finite():
+            raise MQLError(f"date overflow in {name}", 15)
+        by = min(delta, _FAR) if delta > 0 else max(delta, -_FAR)
+        by = by.to_integral_value(rounding)
+    moment = ms + int(by)
+    if not INT64_MIN <= moment <= INT64_MAX:
+        raise MQLError(f"date overflow in {name}", 15)
+    return date_from_ms(moment)
 
 
 @operator("$add")
 def add(*values: Value) -> Value:
-    total, date = Total(), None
+    total: Value = 0
+    kind, date = INT, None
     for value in values:
-        if total.add(value):
+        if type(value) is float and kind == DOUBLE:
+            total += value
             continue
         if nullish(value):
             return None
-        if type_name(value) != "date":
+        wide = width(value)
+        if wide:
+            kind = max(kind, wide)
+            total, kind = _sum(total, value, kind)
+        elif type_name(value) != "date":
             raise MQLError(f"$add only supports numeric or date types, not {describe(value)}", 14)
-        if date is not None:
+        elif date is not None:
             raise MQLError("only one date allowed in an $add expression", 16612)
-        date = value
-    return total.result() if date is None else _moved(ms_from_date(date), total.result(), "$add")
+        else:
+            date = value
+    if kind <= LONG:
+        total = from_int(total, kind)
+    return total if date is None else _moved(ms_from_date(date), total, "$add")
+
+
+def _sum(total: Value, value: Value, kind: int) -> tuple[Value, int]:
+    """One step of ``$add``, and the type of the sum: from left to right, in the widest type so far.
+
+    Of integers ``total`` is a plain ``int``; beyond 64 bits they go on as doubles.
+    """
+    if kind <= LONG:
+        exact = total + int(value)
+        if INT64_MIN <= exact <= INT64_MAX:
+            return exact, kind
+        return float(total) + float(value), DOUBLE
+    if kind == DOUBLE:
+        return to_float(total) + to_float(value), DOUBLE
+    return from_decimal(CONTEXT.add(to_decimal(total), to_decimal(value))), DECIMAL
 
 
 @operator("$subtract")
@@ -130,6 +161,10 @@ def _float_remainder(left: float, right: float) -> float:
     return math.nan if math.isinf(left) or math.isnan(right) else math.fmod(left, right)
 
 
+#: Wide enough for the whole part of any quotient of two decimals, without which there is no remainder.
+_WIDE = decimal.Context(prec=12400, Emin=-6143, Emax=6144, traps=[])
+
+
 @operator("$mod")
 def mod(dividend: Value, divisor: Value) -> Value:
     kind = min(width(dividend), width(divisor)) and max(width(dividend), width(divisor))
@@ -139,23 +174,15 @@ def mod(dividend: Value, divisor: Value) -> Value:
         text = f"{describe(dividend)} and {describe(divisor)}"
         raise MQLError(f"$mod only supports numeric types, not {text}", 16611)
     if not (to_decimal(divisor) if kind == DECIMAL else to_float(divisor)):
-        raise MQLError("can't $mod by zero", 16610)
+        raise MQLError("can't $mod by zero", 5733415 if kind == DECIMAL else 16610)
     return binary(
-        dividend, divisor, kind, on_ints=_remainder, on_floats=_float_remainder, on_decimals=CONTEXT.remainder
+        dividend, divisor, kind, on_ints=_remainder, on_floats=_float_remainder, on_decimals=_WIDE.remainder
     )
-
-
-def _numeric(value: Value, name: str, code: int = 28765) -> int:
-    """The width of a number; 0 for null and missing. Raises MQLError for anything else."""
-    kind = width(value)
-    if not kind and not nullish(value):
-        raise MQLError(f"{name} only supports numeric types, not {describe(value)}", code)
-    return kind
 
 
 @operator("$abs", result="number")
 def abs_(number: Value) -> Value:
-    kind = _numeric(number, "$abs")
+    kind = numeric(number, "$abs")
     if not kind:
         return None
     if kind == DECIMAL:
@@ -165,174 +192,6 @@ def abs_(number: Value) -> Value:
     if number == INT64_MIN:
         raise MQLError("can't take $abs of long long min", 28680)
     return from_int(abs(int(number)), kind)
-
-
-def _whole(number: Value, name: str, rounding: str) -> Value:
-    kind = _numeric(number, name)
-    if not kind:
-        return None
-    if kind == DECIMAL:
-        return from_decimal(to_decimal(number).to_integral_value(rounding, CONTEXT))
-    if kind == DOUBLE:
-        value = float(number)
-        if not math.isfinite(value) or value.is_integer():
-            return value
-        return math.copysign(float(decimal.Decimal(value).to_integral_value(rounding)), value)
-    return number
-
-
-@operator("$ceil", result="number")
-def ceil(number: Value) -> Value:
-    return _whole(number, "$ceil", decimal.ROUND_CEILING)
-
-
-@operator("$floor", result="number")
-def floor(number: Value) -> Value:
-    return _whole(number, "$floor", decimal.ROUND_FLOOR)
-
-
-def _placed(number: Value, place: Value, name: str, rounding: str) -> Value:
-    kind = _numeric(number, name, 51081)
-    if not kind or nullish(place):
-        return None
-    digits = integer(place, f"precision argument to {name}", 51082)
-    if not -20 <= digits <= 100:
-        raise MQLError(
-            f"cannot apply {name} with precision value {digits} value must be in [-20, 100]", 51083
-        )
-    if kind == DECIMAL:
-        return from_decimal(_quantized(to_decimal(number), digits, rounding))
-    if kind == DOUBLE:
-        value = float(number)
-        if not math.isfinite(value):
-            return value
-        exact = CONTEXT.create_decimal(decimal.Decimal(value))
-        return math.copysign(float(_quantized(exact, digits, rounding)), value)
-    if digits >= 0:
-        return number
-    rounded = int(_quantized(decimal.Decimal(int(number)), digits, rounding))
-    if not INT64_MIN <= rounded <= INT64_MAX:
-        raise MQLError(f"invalid conversion from Decimal128 result in {name}", 51080)
-    return from_int(rounded, kind)
-
-
-def _quantized(value: decimal.Decimal, digits: int, rounding: str) -> decimal.Decimal:
-    if not value.is_finite():
-        return value
-    quantum = decimal.Decimal(1).scaleb(-digits)
-    try:
-        return value.quantize(quantum, rounding, decimal.Context(prec=34, Emax=6144, Emin=-6143))
-    except decimal.InvalidOperation:
-        return value  # more digits asked for than there can be
-
-
-@operator("$round", result="number")
-def round_(number: Value, place: Value = 0) -> Value:
-    return _placed(number, place, "$round", decimal.ROUND_HALF_EVEN)
-
-
-@operator("$trunc", result="number")
-def trunc(number: Value, place: Value = 0) -> Value:
-    return _placed(number, place, "$trunc", decimal.ROUND_DOWN)
-
-
-@operator("$sqrt", result="number")
-def sqrt(number: Value) -> Value:
-    kind = _numeric(number, "$sqrt")
-    if not kind:
-        return None
-    if (to_decimal(number) if kind == DECIMAL else to_float(number)) < 0:
-        raise MQLError("$sqrt's argument must be greater than or equal to 0", 28714)
-    return from_decimal(CONTEXT.sqrt(to_decimal(number))) if kind == DECIMAL else math.sqrt(to_float(number))
-
-
-@operator("$exp", result="number")
-def exp(exponent: Value) -> Value:
-    kind = _numeric(exponent, "$exp")
-    if not kind:
-        return None
-    if kind == DECIMAL:
-        return from_decimal(CONTEXT.exp(to_decimal(exponent)))
-    try:
-        return math.exp(to_float(exponent))
-    except OverflowError:
-        return math.inf
-
-
-def _logarithm(number: Value, name: str, code: int) -> int:
-    kind = _numeric(number, name)
-    if kind and (to_decimal(number) if kind == DECIMAL else to_float(number)) <= 0:
-        raise MQLError(f"{name}'s argument must be a positive number, but is {number}", code)
-    return kind
-
-
-@operator("$ln", result="number")
-def ln(number: Value) -> Value:
-    kind = _logarithm(number, "$ln", 28766)
-    if not kind:
-        return None
-    return from_decimal(CONTEXT.ln(to_decimal(number))) if kind == DECIMAL else math.log(to_float(number))
-
-
-@operator("$log10", result="number")
-def log10(number: Value) -> Value:
-    kind = _logarithm(number, "$log10", 28761)
-    if not kind:
-        return None
-    return (
-        from_decimal(CONTEXT.log10(to_decimal(number))) if kind == DECIMAL else math.log10(to_float(number))
-    )
-
-
-@operator("$log", result="number")
-def log(number: Value, base: Value) -> Value:
-    if nullish(number) or nullish(base):
-        return None
-    kind = max(_numeric(number, "$log's argument", 28756), _numeric(base, "$log's base", 28757))
-    if to_float(number) <= 0:
-        raise MQLError(f"$log's argument must be a positive number, but is {number}", 28758)
-    if to_float(base) <= 0 or to_float(base) == 1:
-        raise MQLError(f"$log's base must be a positive number not equal to 1, but is {base}", 28759)
-    if kind == DECIMAL:
-        return from_decimal(CONTEXT.divide(CONTEXT.ln(to_decimal(number)), CONTEXT.ln(to_decimal(base))))
-    return math.log(to_float(number)) / math.log(to_float(base))
-
-
-def _float_power(base: float, exponent: float) -> float:
-    try:
-        return math.pow(base, exponent)
-    except OverflowError:
-        odd = exponent.is_integer() and exponent % 2 == 1
-        return -math.inf if base < 0 and odd else math.inf
-    except ValueError:
-        return math.nan
-
-
-@operator("$pow", result="number")
-def pow_(number: Value, exponent: Value) -> Value:
-    if nullish(number) or nullish(exponent):
-        return None
-    kind = max(_numeric(number, "$pow's base", 28762), _numeric(exponent, "$pow's exponent", 28763))
-    if to_float(number) == 0 and to_float(exponent) < 0:
-        raise MQLError("$pow cannot take a base of 0 and a negative exponent", 28764)
-    if kind == DECIMAL:
-        return from_decimal(CONTEXT.power(to_decimal(number), to_decimal(exponent)))
-    if kind == DOUBLE:
-        return _float_power(to_float(number), to_float(exponent))
-    base, power = int(number), int(exponent)
-    if power < 0:
-        return _int_or_float(base, power, kind)
-    if abs(base) > 1 and power > 63:
-        return _float_power(float(base), float(power))
-    result = base**power
-    return from_int(result, kind) if INT64_MIN <= result <= INT64_MAX else float(result)
-
-
-def _int_or_float(base: int, power: int, kind: int) -> Value:
-    """A negative power of an integer: an integer for 1 and -1, else a double."""
-    if abs(base) == 1:
-        return from_int(base ** (-power % 2 + 2) if base < 0 else 1, kind)
-    return _float_power(float(base), float(power))
 
 
 @inline("$add")
