@@ -41,7 +41,9 @@ class Mill:
             assert workspace is not None
             session.add_connection(workspace, kept)
 
-    def process(self, *pipeline: dict[str, Any], options: dict[str, Any] | None = None) -> Processor:
+    def process(
+        self, *pipeline: dict[str, Any], options: dict[str, Any] | None = None, tier: str = "SP10"
+    ) -> Processor:
         """Keep and start a processor."""
         processor = Processor(
             id=PROCESSOR,
@@ -49,7 +51,7 @@ class Mill:
             name="p",
             pipeline=json.dumps(pipeline),
             options=json.dumps(options) if options else None,
-            effective_tier="SP10",
+            effective_tier=tier,
             state_changed=0,
             created=0,
         )

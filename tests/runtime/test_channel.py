@@ -29,6 +29,7 @@ Ends = tuple[Channel[ToSupervisor, ToWorker], Channel[ToWorker, ToSupervisor]]
 START = Start(
     processor_id="p",
     name="n",
+    tier="SP10",
     instance=None,
     pipeline="[]",
     options=None,

@@ -135,7 +135,7 @@ class Opening:
 
     ``position``: where an earlier ``Source.position()`` was, None from the start. ``constants``: the sink
     stage's expressions that give the same for every document, by column name. ``sample_rate``: documents a
-    second of a sample source.
+    second of a sample source. ``partition_limit``: how many partitions a source may have, None: any number.
     """
 
     processor_id: str
@@ -143,6 +143,7 @@ class Opening:
     position: Any = None
     constants: Mapping[str, Any] = field(default_factory=dict)
     sample_rate: float = 10.0
+    partition_limit: int | None = None
 
 
 @runtime_checkable

@@ -35,6 +35,7 @@ def _start(session: Session, processor: Processor, settings: Settings) -> Start 
     return Start(
         processor_id=processor.id,
         name=processor.name,
+        tier=processor.effective_tier,
         instance=workspace.name if len(session.workspaces(workspace.group_id)) > 1 else None,
         pipeline=processor.pipeline,
         options=processor.options,

@@ -22,13 +22,15 @@ class Start(Message, frozen=True, tag="start"):
     """The first message to a worker: everything it will ever know.
 
     ``connections``: those the pipeline and the dead letters name, as JSON with their secrets in plain text:
-    this message is never logged nor written. ``clusters``: clusterName -> MongoDB URI. ``instance``: the
-    workspace's name if its project has several, for dead letters. ``checkpoint``: where to go on, None from
-    the start. ``sample_rate``: documents a second of a sample source.
+    this message is never logged nor written. ``tier``: whose memory and partitions are the limits.
+    ``clusters``: clusterName -> MongoDB URI. ``instance``: the workspace's name if its project has several,
+    for dead letters. ``checkpoint``: where to go on, None from the start. ``sample_rate``: documents a second
+    of a sample source.
     """
 
     processor_id: str
     name: str
+    tier: str
     instance: str | None
     pipeline: str
     options: str | None

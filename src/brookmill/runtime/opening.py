@@ -12,6 +12,7 @@ from brookmill.connections import CONNECTIONS, Opening, Readable, Sink, Source, 
 from brookmill.connections.cluster import Cluster
 from brookmill.domain.connection import Connection
 from brookmill.domain.secret import Secret
+from brookmill.domain.tier import TIERS
 from brookmill.errors import ConnectionFailed
 from brookmill.mql import Document, parse_json
 from brookmill.plan import plan
@@ -36,7 +37,13 @@ def opened(start: Start, clock: Clock) -> Flow:
         stack.callback(sink.close)
         program = planned.program(sink.accepts, clock)
         position = None if resumed is None else resumed.position
-        opening = Opening(start.processor_id, clock, position, sample_rate=start.sample_rate)
+        opening = Opening(
+            start.processor_id,
+            clock,
+            position,
+            sample_rate=start.sample_rate,
+            partition_limit=TIERS[start.tier].kafka_partitions,
+        )
         source = _source(planned.source, connections, opening)
         stack.callback(source.close)
         flow = Flow(

@@ -17,6 +17,7 @@ from bson import Int64
 
 from brookmill import logs
 from brookmill.clock import Clock, SystemClock
+from brookmill.domain.tier import TIERS
 from brookmill.errors import BrookmillError, ConnectionFailed
 from brookmill.mql import PlanError
 from brookmill.runtime import messages
@@ -30,6 +31,8 @@ from brookmill.runtime.opening import opened
 
 #: Seconds the supervisor may take to keep the last checkpoint.
 _LAST_WORD = 30.0
+#: What part of a tier's memory open windows may take. Reference: engine reference, section 6.
+_STATE_SHARE = 0.8
 
 
 class SupersededError(Exception):
@@ -53,6 +56,7 @@ class Loop:
             "status": "running",
         }
         self._name |= {"scaleFactor": Int64(1)}
+        self._memory = TIERS[start.tier].memory
         self._interval = start.checkpoint_interval
         self._flow = flow
         self._control = control
@@ -70,7 +74,7 @@ class Loop:
             self._settle(0)
             now = self._clock.monotonic()
             if now >= stats_due:
-                self._control.stats = bson.encode(self._name | self._flow.stats() | {"ok": 1})
+                self._tell()
                 stats_due = now + HEARTBEAT
             if now >= checkpoint_due and self._pending is None:
                 self._checkpoint()
@@ -78,6 +82,13 @@ class Loop:
         self._settle(_LAST_WORD)
         self._checkpoint()
         self._settle(_LAST_WORD)
+
+    def _tell(self) -> None:
+        """Lay out the statistics for the next heartbeat. Raises MemoryError beyond the tier's limit."""
+        stats = self._flow.stats()
+        if stats["stateSize"] > self._memory * _STATE_SHARE or stats["memoryUsageBytes"] > self._memory:
+            raise MemoryError
+        self._control.stats = bson.encode(self._name | stats | {"ok": 1})
 
     def _checkpoint(self) -> None:
         checkpoint = self._flow.checkpoint()
@@ -142,7 +153,7 @@ def main(fd: int) -> None:
     channel: Channel[ToWorker, ToSupervisor] = Channel(socket.socket(fileno=fd), ToWorker)
     start = channel.receive(60.0)
     if isinstance(start, Start):
-        keep_heap()
+        keep_heap(TIERS[start.tier].memory // 4)
         logs.configure(start.log_level, start.log_format)
         structlog.contextvars.bind_contextvars(processor=start.name, processor_id=start.processor_id)
         channel.send(serve(channel, start, SystemClock()))

@@ -26,7 +26,8 @@ from brookmill.errors import ConnectionFailed
 def opened(broker: Broker, topic: Any, position: Any = None, **fields: Any) -> Iterator[KafkaSource]:
     options = msgspec.convert({"connectionName": "k", "topic": topic, **fields}, KafkaSourceOptions)
     connection = Kafka(bootstrap_servers=broker.bootstrap)
-    source = KafkaSource(connection, options, Opening("p" * 24, SystemClock(), position))
+    opening = Opening("p" * 24, SystemClock(), position, partition_limit=3)
+    source = KafkaSource(connection, options, opening)
     try:
         yield source
     finally:
@@ -248,6 +249,14 @@ def test_an_unknown_topic_fails_for_good(broker: Broker) -> None:
     with pytest.raises(ConnectionFailed, match="no partitions found") as failure, opened(broker, "nowhere"):
         pass
     assert (failure.value.retry, failure.value.code) == (False, 419)
+
+
+def test_more_partitions_than_the_tier_allows_fail_for_good(broker: Broker) -> None:
+    with opened(broker, broker.topic(3)):
+        pass
+    with pytest.raises(ConnectionFailed, match="3 that the tier") as failure, opened(broker, broker.topic(4)):
+        pass
+    assert (failure.value.retry, failure.value.code) == (False, 420)
 
 
 def test_a_broker_that_is_not_there_fails_and_may_be_tried_again() -> None:

@@ -37,8 +37,11 @@ class Partition:
 class Partitions:
     """In the order in which they were first seen: an index is a partition's number for ever."""
 
-    def __init__(self, consumer: Consumer, options: KafkaSourceOptions, trouble: Trouble) -> None:
+    def __init__(
+        self, consumer: Consumer, options: KafkaSourceOptions, trouble: Trouble, limit: int | None
+    ) -> None:
         self._consumer = consumer
+        self._limit = limit
         self._topics = options.topics
         self._trouble = trouble
         self._members: list[Partition] = []
@@ -81,6 +84,9 @@ class Partitions:
         new = [p for topic in self._topics for p in self._numbers(topic) if p not in self.index]
         if not new:
             return
+        if self._limit is not None and len(self) + len(new) > self._limit:
+            text = f"the topics have more partitions than the {self._limit} that the tier allows"
+            raise ConnectionFailed(text, retry=False, code=420)
         starts = self._starts(new, reset) if first else self._starts(new, "earliest")
         if first:
             starts |= self._committed(new)

@@ -48,7 +48,7 @@ class KafkaSource:
         group = config.group_id or given.pop("group.id", f"asp-{opening.processor_id}-consumer")
         self._auto_commit = config.enable_auto_commit is not False
         self._consumer = self._open(client_config(connection) | given, group)
-        self._partitions = Partitions(self._consumer, options, self._trouble)
+        self._partitions = Partitions(self._consumer, options, self._trouble, opening.partition_limit)
         try:
             self._begin(opening.position)
         except BaseException:
