@@ -8,12 +8,17 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 
+from brookmill.mql.bounds import Growth
 from brookmill.mql.code import Code, Val
 from brookmill.mql.errors import MQLError
-from brookmill.mql.expression import EXPRESSIONS, Constant, Env, Expression, Parser
+from brookmill.mql.expression import EXPRESSIONS, Codes, Constant, Env, Expression, Parser
 from brookmill.mql.expressions.boolean import truth
 from brookmill.mql.numbers import is_number, to_float
-from brookmill.mql.values import INT32_MAX, MISSING, Value, nullish, truthy, type_name
+from brookmill.mql.values import INT32_MAX, MISSING, Document, Value, nullish, truthy, type_name
+
+_MAP = Codes(shape=16878, unknown=16879, missing={"input": 16880, "in": 16882})
+_FILTER = Codes(shape=28646, unknown=28647, missing={"input": 28648, "cond": 28650})
+_REDUCE = Codes(shape=40075, unknown=40076, missing={"input": 40077, "initialValue": 40078, "in": 40079})
 
 
 def items_of(array: Value, name: str, code: int) -> list[Value] | None:
@@ -31,35 +36,76 @@ def _emit_items(code: Code, array: Expression, name: str, number: int) -> str:
     return code.local(Val(f"{value.text} if type({value.text}) is list else {slow}")).text
 
 
+def _mentions(spec: Value, variable: str) -> int:
+    """How often a spec names a variable, as far as its texts tell."""
+    if type(spec) is str:
+        return int(spec == f"$${variable}" or spec.startswith(f"$${variable}."))
+    parts = spec.values() if type(spec) is dict else spec if type(spec) is list else ()
+    return sum(_mentions(part, variable) for part in parts)
+
+
+def _named(parser: Parser, spec: Document, **defaults: str) -> tuple[Parser, dict[str, str]]:
+    """A parser that sees a loop's variables, and their names by the members that may name them."""
+    names = {member: spec.get(member, default) for member, default in defaults.items()}
+    given = [name if type(name) is str else "" for member, name in names.items() if member in spec]
+    seeing = parser.seeing(*given)
+    known = names.values()
+    if len(set(known)) < len(names):
+        raise parser.wrong("the variables must have different names")
+    return seeing._replace(variables=seeing.variables | set(known)), names
+
+
+def _index(names: dict[str, str], inner: Value) -> str | None:
+    """The name of the variable with the item's index; None when nobody asks for it."""
+    name = names["arrayIndexAs"]
+    return name if _mentions(inner, name) else None
+
+
+def _bound(env: Env, index: str | None, at: int, **variables: Value) -> Env:
+    return {**env, **variables} if index is None else {**env, **variables, index: at}
+
+
 @contextmanager
-def _each(code: Code, items: str, variables: dict[str, Val]) -> Iterator[None]:
-    """A loop over ``items`` with its locals; a document given up inside leaves by an exception only."""
+def _each(code: Code, items: str, index: str | None, variables: dict[str, Val]) -> Iterator[None]:
+    """A loop over ``items`` whose first variable is the item; a document given up inside leaves by an
+    exception only.
+    """
     item = next(iter(variables.values())).text
-    with code.block(f"for {item} in {items}:"), code.scope(variables):
+    header = f"for {item} in {items}:"
+    if index is not None:
+        at = code.fresh("i")
+        header = f"for {at}, {item} in enumerate({items}):"
+        variables = {**variables, index: Val(at, "int", null=False, missing=False)}
+    with code.block(header), code.scope(variables):
         yield
 
 
 @EXPRESSIONS("$map")
 @dataclass(frozen=True, slots=True)
 class Map:
-    """``{input, as, in}``: what ``in`` gives for each item; missing becomes null."""
+    """``{input, as, arrayIndexAs, in}``: what ``in`` gives for each item; missing becomes null."""
 
     array: Expression
     name: str
+    index: str | None
     inner: Expression
 
     @classmethod
     def parse(cls, operand: Value, parser: Parser) -> Expression:
-        spec = parser.members(operand, "$map", ("input", "in"), ("as",))
-        name = spec.get("as", "this")
-        seeing = parser.seeing(str(name))
-        return cls(parser.at("input").expression(spec["input"]), name, seeing.at("in").expression(spec["in"]))
+        spec = parser.members(operand, "$map", ("input", "in"), ("as", "arrayIndexAs"), _MAP)
+        array = parser.at("input").expression(spec["input"])
+        seeing, names = _named(parser, spec, **{"as": "this", "arrayIndexAs": "IDX"})
+        inner = seeing.at("in").expression(spec["in"])
+        return cls(array, names["as"], _index(names, spec["in"]), inner)
 
     def evaluate(self, env: Env) -> Value:
         items = items_of(self.array.evaluate(env), "$map", 16883)
         if items is None:
             return None
-        values = [self.inner.evaluate({**env, self.name: item}) for item in items]
+        values = [
+            self.inner.evaluate(_bound(env, self.index, i, **{self.name: item}))
+            for i, item in enumerate(items)
+        ]
         return [None if value is MISSING else value for value in values]
 
     def emit(self, code: Code) -> Val:
@@ -70,7 +116,7 @@ class Map:
         code.line(f"{found} = None")
         with code.block(f"if {items} is not None:"):
             code.line(f"{found} = []")
-            with _each(code, items, {self.name: Val(item, missing=False)}):
+            with _each(code, items, self.index, {self.name: Val(item, missing=False)}):
                 value = code.local(self.inner.emit(code))
                 text = f"None if {value.text} is MISSING else {value.text}" if value.missing else value.text
                 code.line(f"{found}.append({text})")
@@ -80,21 +126,23 @@ class Map:
 @EXPRESSIONS("$filter")
 @dataclass(frozen=True, slots=True)
 class Filter:
-    """``{input, as, cond, limit}``: the items for which ``cond`` is true, the first ``limit`` of them."""
+    """``{input, as, arrayIndexAs, cond, limit}``: the items for which ``cond`` is true, at most ``limit``."""
 
     array: Expression
     name: str
+    index: str | None
     condition: Expression
     limit: Expression
 
     @classmethod
     def parse(cls, operand: Value, parser: Parser) -> Expression:
-        spec = parser.members(operand, "$filter", ("input", "cond"), ("as", "limit"))
-        name = spec.get("as", "this")
+        optional = ("as", "arrayIndexAs", "limit")
+        spec = parser.members(operand, "$filter", ("input", "cond"), optional, _FILTER)
         array = parser.at("input").expression(spec["input"])
-        condition = parser.seeing(str(name)).at("cond").expression(spec["cond"])
+        seeing, names = _named(parser, spec, **{"as": "this", "arrayIndexAs": "IDX"})
+        condition = seeing.at("cond").expression(spec["cond"])
         limit = parser.at("limit").expression(spec["limit"]) if "limit" in spec else Constant(None)
-        return cls(array, name, condition, limit)
+        return cls(array, names["as"], _index(names, spec["cond"]), condition, limit)
 
     def evaluate(self, env: Env) -> Value:
         items = items_of(self.array.evaluate(env), "$filter", 28651)
@@ -102,8 +150,8 @@ class Filter:
             return None
         limit = _limit(self.limit.evaluate(env))
         chosen: list[Value] = []
-        for item in items:
-            if truthy(self.condition.evaluate({**env, self.name: item})):
+        for i, item in enumerate(items):
+            if truthy(self.condition.evaluate(_bound(env, self.index, i, **{self.name: item}))):
                 chosen.append(item)
                 if len(chosen) == limit:
                     break
@@ -116,15 +164,16 @@ class Filter:
         found, item = code.fresh(), code.fresh()
         code.line(f"{found} = None")
         with code.block(f"if {items} is not None:"):
-            limit = code.call(_limit, self.limit.emit(code))
-            bound = code.local(Val(limit)).text
+            limit = self.limit.emit(code)
+            bound = None if limit.type == "null" else code.local(Val(code.call(_limit, limit))).text
             code.line(f"{found} = []")
-            with _each(code, items, {self.name: Val(item, missing=False)}):
+            with _each(code, items, self.index, {self.name: Val(item, missing=False)}):
                 condition = truth(code, self.condition.emit(code))
                 with code.block(f"if {condition}:"):
                     code.line(f"{found}.append({item})")
-                    with code.block(f"if len({found}) == {bound}:"):
-                        code.line("break")
+                    if bound is not None:
+                        with code.block(f"if len({found}) == {bound}:"):
+                            code.line("break")
         return Val(found, "array", missing=False)
 
 
@@ -142,38 +191,66 @@ def _limit(value: Value) -> int | None:
 @EXPRESSIONS("$reduce")
 @dataclass(frozen=True, slots=True)
 class Reduce:
-    """``{input, initialValue, in}``: ``$$value`` is what came of the items before, ``$$this`` the item."""
+    """``{input, initialValue, as, valueAs, arrayIndexAs, in}``: ``in`` sees the item and the value so far."""
 
     array: Expression
     initial: Expression
+    name: str
+    value: str
+    index: str | None
     inner: Expression
+    #: Whether a step may take the value so far more than once, so that it could grow without measure.
+    multiplies: bool
 
     @classmethod
     def parse(cls, operand: Value, parser: Parser) -> Expression:
-        spec = parser.members(operand, "$reduce", ("input", "initialValue", "in"))
-        return cls(
-            parser.at("input").expression(spec["input"]),
-            parser.at("initialValue").expression(spec["initialValue"]),
-            parser.seeing("this", "value").at("in").expression(spec["in"]),
-        )
+        optional = ("as", "valueAs", "arrayIndexAs")
+        spec = parser.members(operand, "$reduce", ("input", "initialValue", "in"), optional, _REDUCE)
+        array = parser.at("input").expression(spec["input"])
+        initial = parser.at("initialValue").expression(spec["initialValue"])
+        defaults = {"as": "this", "valueAs": "value", "arrayIndexAs": "IDX"}
+        seeing, names = _named(parser, spec, **defaults)
+        inner = seeing.at("in").expression(spec["in"])
+        value, index = names["valueAs"], _index(names, spec["in"])
+        return cls(array, initial, names["as"], value, index, inner, _multiplies(spec["in"], value))
 
     def evaluate(self, env: Env) -> Value:
         items = items_of(self.array.evaluate(env), "$reduce", 40080)
         if items is None:
             return None
-        value = self.initial.evaluate(env)
-        for item in items:
-            value = self.inner.evaluate({**env, "this": item, "value": value})
+        value, growth = self.initial.evaluate(env), Growth("$reduce", nested=self.multiplies)
+        for i, item in enumerate(items):
+            variables = {self.name: item, self.value: value}
+            value = self.inner.evaluate(_bound(env, self.index, i, **variables))
+            growth.add(value)
         return value
 
     def emit(self, code: Code) -> Val:
         if code.deep:
             return code.local(code.evaluate(self))
         items = _emit_items(code, self.array, "$reduce", 40080)
-        found, item = code.fresh(), code.fresh()
+        found, item, growth = code.fresh(), code.fresh(), code.fresh("g")
         code.line(f"{found} = None")
         with code.block(f"if {items} is not None:"):
             code.line(f"{found} = {self.initial.emit(code).text}")
-            with _each(code, items, {"this": Val(item, missing=False), "value": Val(found)}):
+            new = code.bind(Growth, "Growth_")
+            code.line(f"{growth} = {new}({code.bind('$reduce')}, nested={self.multiplies})")
+            variables = {self.name: Val(item, missing=False), self.value: Val(found)}
+            with _each(code, items, self.index, variables):
                 code.line(f"{found} = {self.inner.emit(code).text}")
+                with code.block(f"if type({found}) in {code.bind(Growth.GROWING)}:"):
+                    code.line(f"{growth}.add({found})")
         return Val(found)
+
+
+def _multiplies(spec: Value, value: str) -> bool:
+    """Whether a step may hold the value so far several times over."""
+    if _mentions(spec, value) > 1:
+        return True
+    if type(spec) is dict:
+        binders = ("$let", "$map", "$reduce", "$zip")
+        return any(
+            (name in binders and bool(_mentions(part, value))) or _multiplies(part, value)
+            for name, part in spec.items()
+        )
+    return type(spec) is list and any(_multiplies(part, value) for part in spec)

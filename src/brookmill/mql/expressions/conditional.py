@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from brookmill.mql.code import Code, Val
 from brookmill.mql.errors import MQLError
-from brookmill.mql.expression import EXPRESSIONS, Env, Expression, Parser
+from brookmill.mql.expression import EXPRESSIONS, Codes, Env, Expression, Parser
 from brookmill.mql.expressions.boolean import truth
 from brookmill.mql.values import Value, nullish, truthy
 
@@ -29,6 +29,11 @@ def _joined(found: str, *values: Val) -> Val:
     )
 
 
+_COND = Codes(unknown=17083, missing={"if": 17080, "then": 17081, "else": 17082})
+_SWITCH = Codes(shape=40060, unknown=40067, missing=40068)
+_BRANCH = Codes(shape=40062, unknown=40063, missing={"case": 40064, "then": 40065})
+
+
 @EXPRESSIONS("$cond")
 @dataclass(frozen=True, slots=True)
 class Cond:
@@ -41,12 +46,13 @@ class Cond:
     @classmethod
     def parse(cls, operand: Value, parser: Parser) -> Expression:
         names = ("if", "then", "else")
-        if type(operand) is list:
-            if len(operand) != 3:
-                text = f"Expression $cond takes exactly 3 arguments. {len(operand)} were passed in."
+        if type(operand) is not dict:
+            items = operand if type(operand) is list else [operand]
+            if len(items) != 3:
+                text = f"Expression $cond takes exactly 3 arguments. {len(items)} were passed in."
                 raise parser.wrong(text, 16020)
-            return cls(*(parser.at(i).expression(item) for i, item in enumerate(operand)))
-        spec = parser.members(operand, "$cond", names)
+            return cls(*(parser.at(i).expression(item) for i, item in enumerate(items)))
+        spec = parser.members(operand, "$cond", names, codes=_COND)
         return cls(*(parser.at(name).expression(spec[name]) for name in names))
 
     def evaluate(self, env: Env) -> Value:
@@ -112,13 +118,15 @@ class Switch:
 
     @classmethod
     def parse(cls, operand: Value, parser: Parser) -> Expression:
-        spec = parser.members(operand, "$switch", ("branches",), ("default",))
-        if type(spec["branches"]) is not list or not spec["branches"]:
+        spec = parser.members(operand, "$switch", ("branches",), ("default",), _SWITCH)
+        if type(spec["branches"]) is not list:
+            raise parser.at("branches").wrong("$switch expected an array for 'branches'", 40061)
+        if not spec["branches"]:
             raise parser.at("branches").wrong("$switch requires at least one branch", 40068)
         branches = []
         for i, item in enumerate(spec["branches"]):
             at = parser.at("branches", i)
-            at.members(item, "$switch branch", ("case", "then"))
+            at.members(item, "$switch branch", ("case", "then"), codes=_BRANCH)
             branches.append((at.at("case").expression(item["case"]), at.at("then").expression(item["then"])))
         default = parser.at("default").expression(spec["default"]) if "default" in spec else None
         return cls(tuple(branches), default)
