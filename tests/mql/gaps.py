@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 GAPS = {
-    "expressions/array/range",
-    "expressions/array/slice",
     "expressions/date/dateFromString",
     "expressions/date/dateToString",
     "expressions/date/dayOfMonth",

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import uuid
 from collections.abc import Callable
+from decimal import Decimal
 from typing import Any
 
 from bson import Binary, Decimal128
@@ -48,6 +49,8 @@ def order_key(value: Value) -> tuple[Any, ...]:
 
 def _number(value: Any) -> tuple[Any, ...]:
     number = value.to_decimal() if isinstance(value, Decimal128) else value
+    if isinstance(number, Decimal) and number.is_nan():
+        return (0,)  # a signalling one must not even be compared with itself
     if type(number) is int and not INT64_MIN <= number <= INT64_MAX:
         number = float(number)
     return (1, number) if number == number else (0,)  # noqa: PLR0124 - NaN sorts before all numbers

@@ -5,16 +5,23 @@ from __future__ import annotations
 from brookmill.mql.bounds import bounded_items
 from brookmill.mql.compare import equal
 from brookmill.mql.errors import MQLError
-from brookmill.mql.expression import operator
-from brookmill.mql.numbers import is_number, to_float, width
+from brookmill.mql.expression import Expression, Parser, operator
+from brookmill.mql.numbers import whole, width
 from brookmill.mql.values import INT32_MAX, INT32_MIN, MISSING, Value, nullish, type_name
 
 
 def _int32(value: Value, what: str, code: int) -> int:
-    number = to_float(value) if is_number(value) else 0.5
-    if not number.is_integer() or not INT32_MIN <= number <= INT32_MAX:
+    number = whole(value)
+    if number is None or not INT32_MIN <= number <= INT32_MAX:
         raise MQLError(f"{what} must be representable as a 32-bit integer, found {type_name(value)}", code)
-    return int(number)
+    return number
+
+
+def _number32(value: Value, what: str, code: int) -> int:
+    """A whole number of 32 bits. ``code`` is for what is no number, the next one for other numbers."""
+    if not width(value):
+        raise MQLError(f"{what} must be numeric, found {type_name(value)}", code)
+    return _int32(value, what, code + 1)
 
 
 @operator("$isArray", result="bool")
@@ -92,7 +99,13 @@ def reverse_array(array: Value) -> Value:
     return array[::-1]
 
 
-@operator("$slice", result="array")
+def _two_or_three(parser: Parser, *operands: Expression) -> None:
+    if len(operands) > 3:
+        text = f"takes at least 2 arguments, and at most 3. {len(operands)} were passed in."
+        raise parser.wrong(f"Expression $slice {text}", 28667)
+
+
+@operator("$slice", result="array", check=_two_or_three)
 def slice_(array: Value, position: Value, *count: Value) -> Value:
     if nullish(array) or nullish(position) or any(map(nullish, count)):
         return None
@@ -100,10 +113,10 @@ def slice_(array: Value, position: Value, *count: Value) -> Value:
         raise MQLError(
             f"First argument to $slice must be an array, but is of type: {type_name(array)}", 28724
         )
-    at = _int32(position, "Second argument to $slice", 28726)
+    at = _number32(position, "Second argument to $slice", 28725)
     if not count:
         return array[:at] if at >= 0 else array[at:]
-    length = _int32(count[0], "Third argument to $slice", 28728)
+    length = _number32(count[0], "Third argument to $slice", 28727)
     if length <= 0:
         raise MQLError(f"Third argument to $slice must be positive: {length}", 28729)
     start = at if at >= 0 else max(0, len(array) + at)
@@ -112,8 +125,9 @@ def slice_(array: Value, position: Value, *count: Value) -> Value:
 
 @operator("$range", result="array")
 def range_(start: Value, end: Value, step: Value = 1) -> Value:
-    first_, last_ = _int32(start, "$range start", 34444), _int32(end, "$range end", 34446)
-    by = _int32(step, "$range step", 34448)
+    first_ = _number32(start, "$range's starting value", 34443)
+    last_ = _number32(end, "$range's ending value", 34445)
+    by = _number32(step, "$range's step value", 34447)
     if by == 0:
         raise MQLError("$range requires a non-zero step value", 34449)
     numbers = range(first_, last_, by)
