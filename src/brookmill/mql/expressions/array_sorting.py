@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 from brookmill.mql.code import Code, Val
@@ -96,10 +97,7 @@ _TAKEN: dict[str, Callable[[list[Value], int], Value]] = {
 }
 
 
-@EXPRESSIONS("$top")
-@EXPRESSIONS("$bottom")
-@EXPRESSIONS("$topN")
-@EXPRESSIONS("$bottomN")
+@EXPRESSIONS("$top", "$bottom", "$topN", "$bottomN")
 @dataclass(frozen=True, slots=True)
 class Ranked:
     """``{sortBy, input}`` or ``{n, sortBy, input}``: the first or last items in order."""
