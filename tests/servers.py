@@ -53,6 +53,12 @@ class Broker:
         admin = AdminClient({"bootstrap.servers": self.bootstrap})
         admin.create_partitions([NewPartitions(topic, partitions)])[topic].result(20)
 
+    def forget(self, topic: str, before: int) -> None:
+        """Delete what is older than the offset ``before``, as retention does."""
+        admin = AdminClient({"bootstrap.servers": self.bootstrap})
+        partition = TopicPartition(topic, 0, before)
+        admin.delete_records([partition])[partition].result(20)
+
     def write(self, topic: str, *values: bytes | None, **more: Any) -> None:
         """``more``: what ``produce`` takes: key, partition, timestamp, headers."""
         producer = Producer({"bootstrap.servers": self.bootstrap})

@@ -128,6 +128,15 @@ def test_a_new_partition_is_read_from_its_beginning(broker: Broker, monkeypatch:
         assert source.position() == [[topic, 0, 0], [topic, 1, 1]]
 
 
+def test_what_retention_took_away_is_passed_over_and_nothing_more(broker: Broker) -> None:
+    topic = broker.topic()
+    broker.write(topic, *(b'{"n":%d}' % n for n in range(6)))
+    broker.forget(topic, 3)
+    with opened(broker, topic, [[topic, 0, Int64(1)]], config={"auto_offset_reset": "latest"}) as source:
+        assert taken(source, 3).values == [b'{"n":3}', b'{"n":4}', b'{"n":5}']
+        assert source.position() == [[topic, 0, 6]]
+
+
 def test_several_topics_have_partitions_of_their_own(broker: Broker) -> None:
     one, two = broker.topic(2), broker.topic()
     broker.write(one, b"{}", partition=1)

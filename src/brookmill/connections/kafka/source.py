@@ -62,7 +62,9 @@ class KafkaSource:
             "max.poll.interval.ms": 86_400_000,  # a slow sink is no reason to lose what nobody else assigns
             **given,
             "group.id": group,
-            "auto.offset.reset": self._reset,
+            # Where to start is worked out here. The client resets only when an offset is gone: then to the
+            # oldest message there still is, whatever `auto_offset_reset` says, so that no more is lost.
+            "auto.offset.reset": "earliest",
             "enable.auto.commit": False,
             "enable.auto.offset.store": False,
             "fetch.wait.max.ms": 100,
