@@ -22,15 +22,23 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 
 from sqlalchemy import Connection as Transaction
-from sqlalchemy import RowMapping, Table, delete, insert, select, update
+from sqlalchemy import RowMapping, Table, bindparam, delete, select, update
 
 from brookmill.domain.access import AccessEntry, ApiKey, ClientSecret, ServiceAccount
 from brookmill.domain.principal import Principal, Role
 from brookmill.domain.secret import Secret
 from brookmill.store import schema
 from brookmill.store.credentials import hashed, new_token
-from brookmill.store.rows import row_of, storable, struct_of
+from brookmill.store.rows import row_of, struct_of
+from brookmill.store.tables import Tables
 from brookmill.store.vault import API_KEYS, Vault
+
+#: A statement is built once, as in ``tables.py``.
+_ACCOUNT_OF_TOKEN = (
+    select(schema.service_accounts)
+    .join(schema.tokens)
+    .where(schema.tokens.c.hash == bindparam("hash"), schema.tokens.c.expires > bindparam("now"))
+)
 
 Roles = tuple[frozenset[Role], Mapping[str, frozenset[Role]]]
 
@@ -40,6 +48,7 @@ class Access:
 
     def __init__(self, transaction: Transaction, vault: Vault) -> None:
         self._transaction = transaction
+        self._tables = Tables(transaction)
         self._vault = vault
 
     # --- API keys
@@ -50,14 +59,14 @@ class Access:
         return [self._api_key(row) for row in rows]
 
     def api_key(self, id: str) -> ApiKey | None:
-        row = self._row(schema.api_keys, "id", id)
+        row = self._tables.one(schema.api_keys, id=id)
         return None if row is None else self._api_key(row)
 
     def add_api_key(self, key: ApiKey, ha1: Secret) -> None:
         """``ha1``: see ``credentials.ha1``; the private key itself is never kept."""
         row = _without_roles(key)
         row |= self._vault.seal(API_KEYS, row, ha1.reveal().encode())
-        self._transaction.execute(insert(schema.api_keys).values(row))
+        self._tables.add(schema.api_keys, row)
         self._grant(key.id, key.org_roles, key.group_roles)
 
     def replace_api_key(self, key: ApiKey) -> None:
@@ -70,7 +79,7 @@ class Access:
 
     def principal_by_public_key(self, public_key: str) -> tuple[Principal, Secret] | None:
         """Who the key pair belongs to and its HA1. Raises SealError when the row was tampered with."""
-        row = self._row(schema.api_keys, "public_key", public_key)
+        row = self._tables.one(schema.api_keys, public_key=public_key)
         if row is None:
             return None
         ha1 = Secret(self._vault.open(API_KEYS, row).decode())
@@ -86,11 +95,11 @@ class Access:
         return [self._service_account(row) for row in rows]
 
     def service_account(self, client_id: str) -> ServiceAccount | None:
-        row = self._row(schema.service_accounts, "id", client_id)
+        row = self._tables.one(schema.service_accounts, id=client_id)
         return None if row is None else self._service_account(row)
 
     def add_service_account(self, account: ServiceAccount) -> None:
-        self._transaction.execute(insert(schema.service_accounts).values(_without_roles(account)))
+        self._tables.add(schema.service_accounts, _without_roles(account))
         self._grant(account.id, account.org_roles, account.group_roles)
 
     def replace_service_account(self, account: ServiceAccount) -> None:
@@ -104,20 +113,17 @@ class Access:
         self._remove(schema.service_accounts, client_id)
 
     def client_secrets(self, client_id: str) -> list[ClientSecret]:
-        t = schema.client_secrets
-        rows = self._transaction.execute(select(t).where(t.c.client_id == client_id).order_by(t.c.serial))
-        return [struct_of(ClientSecret, row) for row in rows.mappings()]
+        rows = self._tables.all(schema.client_secrets, client_id=client_id)
+        return [struct_of(ClientSecret, row) for row in rows]
 
     def add_client_secret(self, client_id: str, secret: ClientSecret, text: Secret) -> None:
         """Only a hash of ``text`` is kept."""
         row = row_of(secret) | {"client_id": client_id, "hash": hashed(text)}
-        self._transaction.execute(insert(schema.client_secrets).values(row))
+        self._tables.add(schema.client_secrets, row)
 
     def remove_client_secret(self, client_id: str, id: str) -> bool:
         """Whether there was one. Tokens that it got stay valid until they expire."""
-        t = schema.client_secrets
-        gone = self._transaction.execute(delete(t).where(t.c.client_id == client_id, t.c.id == id))
-        return gone.rowcount == 1
+        return self._tables.remove(schema.client_secrets, client_id=client_id, id=id) == 1
 
     def authenticates(self, client_id: str, client_secret: Secret, now: float) -> bool:
         """Whether the secret is the client's and not expired."""
@@ -125,10 +131,9 @@ class Access:
 
     def _secret_id(self, client_id: str, client_secret: Secret, now: float) -> str | None:
         """Looked up by hash, so the time it takes tells nothing about the text of any secret."""
-        t = schema.client_secrets
-        where = (t.c.hash == hashed(client_secret), t.c.expires > now)
-        row = self._transaction.execute(select(t.c.id, t.c.client_id).where(*where)).first()
-        return row.id if row is not None and row.client_id == client_id else None
+        row = self._tables.one(schema.client_secrets, hash=hashed(client_secret))
+        valid = row is not None and row["client_id"] == client_id and row["expires"] > now
+        return row["id"] if row is not None and valid else None
 
     # --- access tokens
 
@@ -139,46 +144,37 @@ class Access:
         secret_id = self._secret_id(client_id, client_secret, now)
         if secret_id is None:
             return None
-        s, t = schema.client_secrets, schema.tokens
-        self._transaction.execute(update(s).where(s.c.id == secret_id).values(last_used=now))
+        t = schema.tokens
+        self._tables.change(schema.client_secrets, {"last_used": now}, id=secret_id)
         self._transaction.execute(delete(t).where(t.c.expires <= now))
         token = new_token()
-        row = {"hash": hashed(token), "client_id": client_id, "expires": now + lifetime}
-        self._transaction.execute(insert(t).values(row))
+        self._tables.add(t, {"hash": hashed(token), "client_id": client_id, "expires": now + lifetime})
         return token
 
     def revoke_token(self, client_id: str, token: Secret) -> None:
         """A token of another client is left alone, as is an unknown one."""
-        t = schema.tokens
-        self._transaction.execute(delete(t).where(t.c.hash == hashed(token), t.c.client_id == client_id))
+        self._tables.remove(schema.tokens, hash=hashed(token), client_id=client_id)
 
     def principal_by_token(self, token: Secret, now: float) -> Principal | None:
-        a, t = schema.service_accounts, schema.tokens
-        found = select(a).join(t, t.c.client_id == a.c.id).where(t.c.hash == hashed(token), t.c.expires > now)
-        row = self._transaction.execute(found).mappings().first()
+        valid = {"hash": hashed(token), "now": now}
+        row = self._transaction.execute(_ACCOUNT_OF_TOKEN, valid).mappings().first()
         return None if row is None else self._principal("SERVICE_ACCOUNT", row, row["name"])
 
     # --- access lists
 
     def access_list(self, principal_id: str) -> list[AccessEntry]:
-        t = schema.access_entries
-        rows = self._transaction.execute(
-            select(t).where(t.c.principal_id == principal_id).order_by(t.c.serial)
-        )
-        return [struct_of(AccessEntry, row) for row in rows.mappings()]
+        rows = self._tables.all(schema.access_entries, principal_id=principal_id)
+        return [struct_of(AccessEntry, row) for row in rows]
 
     def add_access_entry(self, principal_id: str, entry: AccessEntry) -> None:
         """An entry of the same addresses stays as it is."""
         t = schema.access_entries
-        where = (t.c.principal_id == principal_id, t.c.cidr == entry.cidr)
-        if self._transaction.execute(select(t.c.serial).where(*where)).first() is None:
-            self._transaction.execute(insert(t).values(principal_id=principal_id, **row_of(entry)))
+        if self._tables.one(t, principal_id=principal_id, cidr=entry.cidr) is None:
+            self._tables.add(t, {"principal_id": principal_id, **row_of(entry)})
 
     def remove_access_entry(self, principal_id: str, cidr: str) -> bool:
         """Whether there was one."""
-        t = schema.access_entries
-        gone = self._transaction.execute(delete(t).where(t.c.principal_id == principal_id, t.c.cidr == cidr))
-        return gone.rowcount == 1
+        return self._tables.remove(schema.access_entries, principal_id=principal_id, cidr=cidr) == 1
 
     def note_use(self, principal_id: str, cidr: str, address: str, at: float, requests: int) -> None:
         """``requests`` more calls came through this entry, the last one from ``address``."""
@@ -191,11 +187,6 @@ class Access:
 
     # --- what both kinds share
 
-    def _row(self, table: Table, column: str, value: str) -> RowMapping | None:
-        if not storable(value):
-            return None
-        return self._transaction.execute(select(table).where(table.c[column] == value)).mappings().first()
-
     def _principals(self, table: Table, org_id: str | None, group_id: str | None) -> Iterable[RowMapping]:
         found = select(table).order_by(table.c.serial)
         if org_id is not None:
@@ -206,19 +197,19 @@ class Access:
         return self._transaction.execute(found).mappings().all()
 
     def _replace(self, table: Table, id: str, row: Mapping[str, str]) -> None:
-        if self._transaction.execute(update(table).where(table.c.id == id).values(row)).rowcount != 1:
+        if self._tables.change(table, row, id=id) != 1:
             raise LookupError(f"{table.name} holds no {id} to replace")
 
     def _remove(self, table: Table, id: str) -> None:
         for dependent in (schema.roles, schema.access_entries):
-            self._transaction.execute(delete(dependent).where(dependent.c.principal_id == id))
-        self._transaction.execute(delete(table).where(table.c.id == id))
+            self._tables.remove(dependent, principal_id=id)
+        self._tables.remove(table, id=id)
 
     def _grant(self, id: str, org: Iterable[Role], groups: Mapping[str, Iterable[Role]]) -> None:
         """These roles and no others; a project that was deleted meanwhile has no roles to give."""
         t, g = schema.roles, schema.groups
         there = set(self._transaction.execute(select(g.c.id).where(g.c.id.in_(groups))).scalars())
-        self._transaction.execute(delete(t).where(t.c.principal_id == id))
+        self._tables.remove(t, principal_id=id)
         rows = [{"principal_id": id, "group_id": None, "role": role.value} for role in sorted(org)]
         rows += [
             {"principal_id": id, "group_id": group_id, "role": role.value}
@@ -226,16 +217,15 @@ class Access:
             if group_id in there
             for role in sorted(held)
         ]
-        if rows:
-            self._transaction.execute(insert(t), rows)
+        for row in rows:
+            self._tables.add(t, row)
 
     def _roles(self, id: str) -> Roles:
-        t = schema.roles
-        rows = self._transaction.execute(select(t.c.group_id, t.c.role).where(t.c.principal_id == id))
         org: set[Role] = set()
         groups: dict[str, set[Role]] = {}
-        for group_id, role in rows:
-            (org if group_id is None else groups.setdefault(group_id, set())).add(Role(role))
+        for row in self._tables.all(schema.roles, principal_id=id):
+            group_id = row["group_id"]
+            (org if group_id is None else groups.setdefault(group_id, set())).add(Role(row["role"]))
         return frozenset(org), {group_id: frozenset(held) for group_id, held in groups.items()}
 
     def _api_key(self, row: RowMapping) -> ApiKey:

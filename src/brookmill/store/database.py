@@ -68,14 +68,15 @@ def _prepare_sqlite(connection: sqlite3.Connection, _record: object) -> None:
 def _begin_sqlite(connection: Connection) -> None:
     """Writers take the lock before they read, so that what they read stays true; readers cannot write."""
     writes = connection.get_execution_options().get("writes", False)
-    connection.exec_driver_sql(f"PRAGMA query_only={'OFF' if writes else 'ON'}")
+    raw: Any = connection.connection.dbapi_connection  # cannot fail there, and takes a tenth of the time
+    raw.execute(f"PRAGMA query_only={'OFF' if writes else 'ON'}").close()
     connection.exec_driver_sql("BEGIN IMMEDIATE" if writes else "BEGIN")
 
 
 def reading(engine: Engine) -> Connection:
     """A connection whose transaction sees one snapshot of the data."""
-    options: dict[str, Any] = {} if engine.dialect.name == "sqlite" else _READ
-    return engine.connect().execution_options(**options)
+    connection = engine.connect()
+    return connection if engine.dialect.name == "sqlite" else connection.execution_options(**_READ)
 
 
 def writing(engine: Engine) -> Connection:

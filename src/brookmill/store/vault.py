@@ -39,6 +39,8 @@ CONNECTIONS = Shelf(
 CLUSTERS = Shelf(schema.clusters, "uri", ("id", "name"), select(schema.clusters))
 API_KEYS = Shelf(schema.api_keys, "ha1", ("org_id", "id", "public_key"), select(schema.api_keys))
 
+_CURRENT = select(schema.sealing.c.key_id)
+
 SHELVES = (CONNECTIONS, CLUSTERS, API_KEYS)
 
 
@@ -56,7 +58,7 @@ class Vault:
     def current(self) -> str | None:
         """The id of the key that seals; None in a database that has none yet."""
         if self._current is None:
-            self._current = self._transaction.execute(select(schema.sealing.c.key_id)).scalar()
+            self._current = self._transaction.execute(_CURRENT).scalar()
         return self._current
 
     def choose(self, id: str) -> None:
