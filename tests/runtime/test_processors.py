@@ -52,6 +52,11 @@ def gone(process: psutil.Process) -> Callable[[], bool]:
     return lambda: not process.is_running() or process.status() == psutil.STATUS_ZOMBIE
 
 
+def kept_up_to(here: Any, offset: int) -> Callable[[], bool]:
+    """Whether a checkpoint with this offset is kept."""
+    return lambda: here.stats()["kafkaPartitions"][0].get("checkpointOffset") == offset
+
+
 def test_documents_that_match_arrive_in_kafka(mill: Make, broker: Broker, kafka: Connection) -> None:
     here, topic = mill(), broker.topic()
     here.connect("k", kafka)
@@ -108,6 +113,23 @@ def test_a_worker_killed_at_any_moment_loses_nothing(
     here.supervisor.stop(here.processor.id)
     repeated = len(broker.values(two)) - total
     assert 0 <= repeated < total
+
+
+def test_a_worker_killed_after_its_checkpoint_repeats_nothing(
+    mill: Make, broker: Broker, kafka: Connection
+) -> None:
+    here, one, two = mill(checkpoint_interval=0.2), broker.topic(), broker.topic()
+    here.connect("k", kafka)
+    here.process(source(one), emit(two))
+    for last in (1000, 2000):
+        broker.write(one, *numbered(last - 1000, last))
+        broker.read(two, last)
+        wait_until(kept_up_to(here, last), what="the checkpoint")
+        worker = here.worker()
+        worker.kill()
+        wait_until(gone(worker), what="its end")
+    broker.write(one, *numbered(2000, 2010))
+    assert numbers(broker.values(two, 2010)) == list(range(2010))
 
 
 def test_stop_and_start_go_on_without_gap_or_repetition(
