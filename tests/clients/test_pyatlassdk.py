@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
+import servers
 from served import Served
 
 sdk = pytest.importorskip("pyatlassdk.admin")
@@ -70,3 +71,24 @@ def test_connections(client: Any, served: Served, samples: dict[str, Any], type_
         assert "canary" not in str(shown)
     served.clock.shift += 2  # the deployment of a private one
     assert streams.delete_group_stream_connection(**one) == {}
+
+
+def test_processors(client: Any, served: Served, endpoint: servers.Endpoint) -> None:
+    streams, where = client.streams, {"group_id": served.own.id, "tenant_name": served.workspace().name}
+    connection = {"name": "web", "type": "Https", "url": endpoint.url}
+    body = pydantic.TypeAdapter(models.StreamsConnection).validate_python(connection)
+    streams.create_group_stream_connection(**where, body=body)
+    pipeline = [
+        {"$source": {"documents": [{"n": 1}]}},
+        {"$https": {"connectionName": "web", "method": "POST"}},
+    ]
+    wanted = models.StreamsProcessorRequest.model_validate({"name": "p", "pipeline": pipeline, "tier": "SP5"})
+    made = streams.create_group_stream_processor(**where, body=wanted)
+    assert made.effective_tier == "SP5"
+    one = where | {"processor_name": "p"}
+    assert streams.start_group_stream_processor(**one) == {}
+    assert streams.get_group_stream_processor(**one).state == "STARTED"
+    assert streams.stop_group_stream_processor(**one) == {}
+    change = models.StreamsModifyStreamProcessor.model_validate({"name": "q"})
+    assert streams.update_group_stream_processor(**one, body=change).name == "q"
+    assert [p.state for p in streams.get_group_stream_processors(**where).results] == ["STOPPED"]

@@ -39,7 +39,7 @@ PIPELINE = [
     {"$source": {"connectionName": "sample_stream_solar"}},
     {"$emit": {"connectionName": "kafka", "topic": "t"}},
 ]
-EXAMPLES = int(os.environ.get("BROOKMILL_SPEC_EXAMPLES", "15"))
+EXAMPLES = int(os.environ.get("BROOKMILL_SPEC_EXAMPLES", "10"))
 
 pytestmark = pytest.mark.skipif(not SPEC.exists(), reason="the official description is not at hand")
 
