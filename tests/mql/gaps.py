@@ -3,21 +3,6 @@
 from __future__ import annotations
 
 GAPS = {
-    "expressions/date/dateFromString",
-    "expressions/date/dateToString",
-    "expressions/date/dayOfMonth",
-    "expressions/date/dayOfWeek",
-    "expressions/date/dayOfYear",
-    "expressions/date/hour",
-    "expressions/date/isoDayOfWeek",
-    "expressions/date/isoWeek",
-    "expressions/date/isoWeekYear",
-    "expressions/date/millisecond",
-    "expressions/date/minute",
-    "expressions/date/month",
-    "expressions/date/second",
-    "expressions/date/week",
-    "expressions/date/year",
     "expressions/miscellaneous/createUUID",
     "expressions/object/arrayToObject",
     "expressions/object/mergeObjects",

@@ -1,65 +1,57 @@
-"""Date expression operators."""
+"""Date expression operators that read and write text."""
 
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Final
 
 from brookmill.mql import date_format
+from brookmill.mql.calendar import shown
 from brookmill.mql.code import Code, Val
-from brookmill.mql.dates import local, parse_date, to_utc, zone
+from brookmill.mql.dates import moment, parse_date, zone
 from brookmill.mql.errors import MQLError
-from brookmill.mql.expression import EXPRESSIONS, Constant, Env, Expression, Parser, operator
+from brookmill.mql.expression import EXPRESSIONS, Codes, Constant, Env, Expression, Parser, operator
 from brookmill.mql.values import Value, nullish, type_name
-
-
-def _part(name: str, read: Callable[[dt.datetime], int]) -> None:
-    """Register the operator that reads one calendar field."""
-
-    def part(date: Value, timezone: Value = "UTC") -> Value:
-        if nullish(date) or nullish(timezone):
-            return None
-        return read(local(date, zone(timezone)))
-
-    part.__name__ = name[1:]
-    operator(name, takes="either", result="int")(part)
-
-
-_part("$year", lambda at: at.year)
-_part("$month", lambda at: at.month)
-_part("$dayOfMonth", lambda at: at.day)
-_part("$dayOfWeek", lambda at: at.isoweekday() % 7 + 1)
-_part("$dayOfYear", lambda at: at.timetuple().tm_yday)
-_part("$hour", lambda at: at.hour)
-_part("$minute", lambda at: at.minute)
-_part("$second", lambda at: at.second)
-_part("$millisecond", lambda at: at.microsecond // 1000)
-_part("$week", date_format.sunday_week)
-_part("$isoWeek", lambda at: at.isocalendar()[1])
-_part("$isoWeekYear", lambda at: at.isocalendar()[0])
-_part("$isoDayOfWeek", lambda at: at.isoweekday())
 
 UTC_FORMAT = "%Y-%m-%dT%H:%M:%S.%LZ"
 LOCAL_FORMAT = "%Y-%m-%dT%H:%M:%S.%L"
 
 
-@operator("$dateToString", takes="members", missing=True)
+class _LeftOut(str):
+    """The format of ``$dateToString`` that the spec does not give, apart from the same text in the spec."""
+
+    __slots__ = ()
+
+
+_DEFAULT: Final = _LeftOut(UTC_FORMAT)
+
+
+@operator(
+    "$dateToString",
+    takes="members",
+    missing=True,
+    codes=Codes(shape=18629, unknown=18534, missing=18628),
+)
 def date_to_string(
-    date: Value, format_: Value = UTC_FORMAT, timezone: Value = "UTC", on_null: Value = None
+    date: Value, format_: Value = _DEFAULT, timezone: Value = "UTC", on_null: Value = None
 ) -> Value:
     if nullish(date):
         return on_null
     if nullish(timezone) or nullish(format_):
         return None
     tz = zone(timezone)
-    if format_ == UTC_FORMAT and tz is not dt.UTC:
+    if format_ is _DEFAULT and tz is not dt.UTC:
         format_ = LOCAL_FORMAT
     if not isinstance(format_, str):
         raise MQLError(
             f"$dateToString requires that 'format' be a string, found: {type_name(format_)}", 18533
         )
-    return date_format.format_date(local(date, tz), format_)
+    return date_format.format_date(shown(moment(date), tz), format_)
+
+
+#: The format of ``$dateFromString`` that the spec does not give.
+_ISO: Final = Constant(_LeftOut(""))
 
 
 @EXPRESSIONS("$dateFromString")
@@ -78,12 +70,13 @@ class DateFromString:
     @classmethod
     def parse(cls, operand: Value, parser: Parser) -> Expression:
         optional = ("format", "timezone", "onError", "onNull")
-        spec = parser.members(operand, "$dateFromString", ("dateString",), optional)
+        codes = Codes(shape=40540, unknown=40541, missing=40542)
+        spec = parser.members(operand, "$dateFromString", ("dateString",), optional, codes)
         parsed = {name: parser.at(name).expression(value) for name, value in spec.items()}
         null = Constant(None)
         return cls(
             parsed["dateString"],
-            parsed.get("format", Constant("")),
+            parsed.get("format", _ISO),
             parsed.get("timezone", Constant("UTC")),
             parsed.get("onError"),
             parsed.get("onNull", null),
@@ -96,12 +89,12 @@ class DateFromString:
         try:
             return read_text(text, self.format.evaluate(env), self.timezone.evaluate(env))
         except MQLError as e:
-            if self.on_error is None or e.code not in (241, 40490):
+            if self.on_error is None or e.code != 241:
                 raise
             return self.on_error.evaluate(env)
 
     def emit(self, code: Code) -> Val:
-        simple = self.format == Constant("") and self.timezone == Constant("UTC")
+        simple = self.format is _ISO and self.timezone == Constant("UTC")
         if not simple or self.on_error is not None or self.on_null != Constant(None):
             return code.local(code.evaluate(self))
         text = code.local(self.text.emit(code))
@@ -109,11 +102,11 @@ class DateFromString:
 
 
 def _read_iso(text: Value) -> Value:
-    return None if nullish(text) else read_text(text, "", "UTC")
+    return None if nullish(text) else read_text(text, _ISO.value, "UTC")
 
 
 def read_text(text: Value, format_: Value, timezone: Value) -> Value:
-    """The date in ``text``; format "" is ISO 8601. Raises MQLError."""
+    """The date in ``text``; a format that was left out is ISO 8601. Raises MQLError."""
     if nullish(format_) or nullish(timezone):
         return None
     if not isinstance(text, str):
@@ -124,11 +117,9 @@ def read_text(text: Value, format_: Value, timezone: Value) -> Value:
         raise MQLError(
             f"$dateFromString requires that 'format' be a string, found: {type_name(format_)}", 40684
         )
-    tz = zone(timezone)
-    if format_:
-        return date_format.read_date(text, format_, tz)
-    date = parse_date(text)
-    return date if tz is dt.UTC else to_utc(date.replace(tzinfo=None), tz)
+    if format_ is _ISO.value:
+        return parse_date(text, zone(timezone))
+    return date_format.read_date(text, format_, zone(timezone))
 
 
 def parsed_quickly(code: Code, text: Val, slow: str) -> Val:
