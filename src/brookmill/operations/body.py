@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Collection, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
-from functools import cache
+from functools import cache, partial
 from typing import Any, NoReturn, TypeVar, cast
 
 import msgspec
@@ -50,6 +50,15 @@ class Body:
         return cls(text, value)
 
     @classmethod
+    def attempt(cls, text: bytes) -> Callable[[], Body]:
+        """Read ``text`` now; what ``parse`` raises is raised when the body is asked for, after other checks."""
+        try:
+            body = cls.parse(text)
+        except UserError as e:
+            return partial(_raise, e)
+        return lambda: body
+
+    @classmethod
     def parse_list(cls, text: bytes, *, most: int) -> list[Body]:
         """Read ``text``, an array of up to ``most`` objects; their members of type ``Raw`` cannot be read.
 
@@ -86,6 +95,10 @@ class Body:
         struct = cast(inspect.StructType, _shape(shape))
         attributes = _attributes(struct, members, "", self.text, known)
         return shape(**attributes)
+
+
+def _raise(error: UserError) -> NoReturn:
+    raise error
 
 
 def _json(text: bytes) -> Any:

@@ -90,13 +90,11 @@ def get_connection(call: Call, group_id: str, tenant_name: str, connection_name:
 )
 def update_connection(call: Call, group_id: str, tenant_name: str, connection_name: str) -> Any:
     """Change the members sent and keep the others, in the order of checks of the contract, c.2."""
-    with call.store.read() as session:
-        find_connection(session, find_workspace(session, group_id, tenant_name), connection_name)
-    body = Body.parse(call.body)
+    body = Body.attempt(call.body)  # others need not wait for its reading
     with call.store.write() as session:
         workspace = find_workspace(session, group_id, tenant_name)
         kept = find_connection(session, workspace, connection_name)
-        now = _updated(kept, body)
+        now = _updated(kept, body())
         if call.settings.update_in_use == "refuse":
             _refuse_in_use(session, workspace, connection_name)
         session.replace_connection(workspace, now)
