@@ -29,6 +29,7 @@ from sqlalchemy.exc import SQLAlchemyError
 from brookmill.clock import Clock
 from brookmill.config import Settings
 from brookmill.store.database import StoreError, connect, make_directory, reading, url_of, writing
+from brookmill.store.known import Known
 from brookmill.store.migration import bring_up
 from brookmill.store.seal import Keyring, SealError
 from brookmill.store.session import Session
@@ -46,6 +47,7 @@ class Store:
         self._engine = engine
         self._clock = clock
         self._usage = Usage(clock)
+        self._known = Known()
         self._writer = threading.Lock()
         self._writing_thread: int | None = None
 
@@ -89,7 +91,7 @@ class Store:
     def read(self) -> Iterator[Session]:
         """A session on one consistent snapshot of everything committed before. Writing in it raises."""
         with reading(self._engine) as connection:
-            yield Session(connection, self.keyring)
+            yield Session(connection, self.keyring, self._known)
 
     @contextmanager
     def write(self) -> Iterator[Session]:

@@ -29,15 +29,16 @@ from brookmill.domain.principal import Principal, Role
 from brookmill.domain.secret import Secret
 from brookmill.store import schema
 from brookmill.store.credentials import hashed, new_token
+from brookmill.store.known import Recall
 from brookmill.store.rows import row_of, struct_of
 from brookmill.store.tables import Tables
 from brookmill.store.vault import API_KEYS, Vault
 
 #: A statement is built once, as in ``tables.py``.
 _ACCOUNT_OF_TOKEN = (
-    select(schema.service_accounts)
+    select(schema.service_accounts, schema.tokens.c.expires)
     .join(schema.tokens)
-    .where(schema.tokens.c.hash == bindparam("hash"), schema.tokens.c.expires > bindparam("now"))
+    .where(schema.tokens.c.hash == bindparam("hash"))
 )
 
 Roles = tuple[frozenset[Role], Mapping[str, frozenset[Role]]]
@@ -46,10 +47,11 @@ Roles = tuple[frozenset[Role], Mapping[str, frozenset[Role]]]
 class Access:
     """The part of a ``Session`` that keeps credentials. Lists come in the order of creation."""
 
-    def __init__(self, transaction: Transaction, vault: Vault) -> None:
+    def __init__(self, transaction: Transaction, vault: Vault, recall: Recall) -> None:
         self._transaction = transaction
         self._tables = Tables(transaction)
         self._vault = vault
+        self._recall = recall
 
     # --- API keys
 
@@ -153,12 +155,19 @@ class Access:
 
     def revoke_token(self, client_id: str, token: Secret) -> None:
         """A token of another client is left alone, as is an unknown one."""
+        self._recall.forget()
         self._tables.remove(schema.tokens, hash=hashed(token), client_id=client_id)
 
     def principal_by_token(self, token: Secret, now: float) -> Principal | None:
-        valid = {"hash": hashed(token), "now": now}
-        row = self._transaction.execute(_ACCOUNT_OF_TOKEN, valid).mappings().first()
-        return None if row is None else self._principal("SERVICE_ACCOUNT", row, row["name"])
+        """Remembered, unlike that of an API key: how long an answer takes must not tell which keys exist."""
+        hash = hashed(token)
+        found = self._recall.get(("token", hash), lambda: self._owner(hash))
+        return found[0] if found is not None and found[1] > now else None
+
+    def _owner(self, hash: str) -> tuple[Principal, float] | None:
+        """Whose token it is, and when it expires."""
+        row = self._transaction.execute(_ACCOUNT_OF_TOKEN, {"hash": hash}).mappings().first()
+        return None if row is None else (self._principal("SERVICE_ACCOUNT", row, row["name"]), row["expires"])
 
     # --- access lists
 
@@ -168,12 +177,14 @@ class Access:
 
     def add_access_entry(self, principal_id: str, entry: AccessEntry) -> None:
         """An entry of the same addresses stays as it is."""
+        self._recall.forget()
         t = schema.access_entries
         if self._tables.one(t, principal_id=principal_id, cidr=entry.cidr) is None:
             self._tables.add(t, {"principal_id": principal_id, **row_of(entry)})
 
     def remove_access_entry(self, principal_id: str, cidr: str) -> bool:
         """Whether there was one."""
+        self._recall.forget()
         return self._tables.remove(schema.access_entries, principal_id=principal_id, cidr=cidr) == 1
 
     def note_use(self, principal_id: str, cidr: str, address: str, at: float, requests: int) -> None:
@@ -197,16 +208,19 @@ class Access:
         return self._transaction.execute(found).mappings().all()
 
     def _replace(self, table: Table, id: str, row: Mapping[str, str]) -> None:
+        self._recall.forget()
         if self._tables.change(table, row, id=id) != 1:
             raise LookupError(f"{table.name} holds no {id} to replace")
 
     def _remove(self, table: Table, id: str) -> None:
+        self._recall.forget()
         for dependent in (schema.roles, schema.access_entries):
             self._tables.remove(dependent, principal_id=id)
         self._tables.remove(table, id=id)
 
     def _grant(self, id: str, org: Iterable[Role], groups: Mapping[str, Iterable[Role]]) -> None:
         """These roles and no others; a project that was deleted meanwhile has no roles to give."""
+        self._recall.forget()
         t, g = schema.roles, schema.groups
         there = set(self._transaction.execute(select(g.c.id).where(g.c.id.in_(groups))).scalars())
         self._tables.remove(t, principal_id=id)

@@ -17,7 +17,7 @@ from sqlalchemy import (
 )
 
 from brookmill.store.database import StoreError
-from brookmill.store.schema import HEAD, metadata
+from brookmill.store.schema import HEAD, metadata, revision
 
 if TYPE_CHECKING:
     from alembic.config import Config
@@ -57,6 +57,7 @@ def _create(connection: Connection) -> None:
     _version.create(connection)
     metadata.create_all(connection, checkfirst=False)  # a database of something else is not ours to fill
     connection.execute(insert(_version).values(version_num=HEAD))
+    connection.execute(insert(revision).values(one=1, number=0))
 
 
 def _upgrade(connection: Connection, found: str) -> None:

@@ -23,7 +23,7 @@ from sqlalchemy import (
 )
 
 #: The newest migration; a database with this version needs no Alembic to start.
-HEAD = "0001"
+HEAD = "0002"
 
 metadata = MetaData(
     naming_convention={
@@ -57,6 +57,14 @@ sealing = Table(
     metadata,
     Column("one", Integer, primary_key=True, autoincrement=False),
     Column("key_id", String, nullable=False),
+)
+
+#: One row: it counts up whenever something changes that servers remember; see ``known.py``.
+revision = Table(
+    "revision",
+    metadata,
+    Column("one", Integer, primary_key=True, autoincrement=False),
+    Column("number", BigInteger, nullable=False),
 )
 
 organizations = Table(

@@ -17,6 +17,7 @@ from brookmill.domain.workspace import Group, Organization, Workspace
 from brookmill.store import schema
 from brookmill.store.access import Access
 from brookmill.store.connections import connection_of, settings_of
+from brookmill.store.known import Known, Recall
 from brookmill.store.rows import row_of, struct_of
 from brookmill.store.seal import Keyring
 from brookmill.store.tables import Tables
@@ -33,11 +34,12 @@ class Session:
     ``transaction`` and ``vault`` are for the store's own modules.
     """
 
-    def __init__(self, transaction: Transaction, keyring: Keyring) -> None:
+    def __init__(self, transaction: Transaction, keyring: Keyring, known: Known | None = None) -> None:
         self.transaction = transaction
         self._tables = Tables(transaction)
         self.vault = Vault(transaction, keyring)
-        self.access = Access(transaction, self.vault)
+        self._recall = Recall(transaction, known)
+        self.access = Access(transaction, self.vault, self._recall)
 
     def _one(self, type: type[S], table: Table, **values: str) -> S | None:
         row = self._tables.one(table, **values)
@@ -68,7 +70,7 @@ class Session:
         return self._all(Group, schema.groups, **({} if org_id is None else {"org_id": org_id}))
 
     def group(self, id: str) -> Group | None:
-        return self._one(Group, schema.groups, id=id)
+        return self._recall.get(("group", id), lambda: self._one(Group, schema.groups, id=id))
 
     def group_by_name(self, name: str, org_id: str | None = None) -> Group | None:
         """The project of that name; names are unique in an organization, so without ``org_id`` the oldest."""
@@ -79,10 +81,12 @@ class Session:
         self._add(schema.groups, group)
 
     def replace_group(self, group: Group) -> None:
+        self._recall.forget()
         self._replace(schema.groups, group, group.id)
 
     def remove_group(self, id: str) -> None:
         """The project and all that is in it, roles held in it too."""
+        self._recall.forget()
         self._tables.remove(schema.groups, id=id)
 
     # --- workspaces
