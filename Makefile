@@ -5,12 +5,13 @@ PYTHON ?= $(firstword $(foreach p,python3 python3.14 python3.13 python3.12 pytho
   $(shell $(p) -c 'import sys; sys.version_info >= (3, 11) and print("$(p)")' 2>/dev/null)) python3)
 PYTEST_ARGS ?=
 CRASHES ?= 200
+FUZZ ?= 100000
 
 BIN := .venv/bin
 READY := .venv/.ready
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test check lint types fix bench docs serve crash changelog lock clean
+.PHONY: help demo test check lint types fix bench docs serve crash fuzz changelog lock clean
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -43,6 +44,9 @@ serve: $(READY) ## a development server: data in ./data, http://127.0.0.1:8080
 
 crash: $(READY) ## kill -9 the server CRASHES times under parallel writes
 	@CRASHES=$(CRASHES) $(BIN)/pytest -m slow --timeout 3600 $(PYTEST_ARGS)
+
+fuzz: $(READY) ## FUZZ random pipelines through generated code and reference evaluator; SEED=n asks the same again
+	@FUZZ=$(FUZZ) $(BIN)/pytest -m slow -s --timeout 7200 tests/mql $(PYTEST_ARGS)
 
 changelog: $(READY) ## fold changelog.d/ into CHANGELOG.md under the version of pyproject.toml
 	@$(BIN)/python -m docs.changelog

@@ -70,7 +70,7 @@ def _zone(name: str) -> dt.tzinfo | None:
 
 def zone(name: Value) -> dt.tzinfo:
     """A time zone by its Olson name or its offset from UTC. Raises MQLError."""
-    if not isinstance(name, str):
+    if type(name) is not str:
         raise MQLError(f"timezone must evaluate to a string, found {type_name(name)}", 40517)
     found = _zone(name) if len(name) < 100 else None
     if found is None:

@@ -92,7 +92,7 @@ class Inclusion:
         if any(len(names) > 1 for names, _ in values):
             whole = code.call(self._filled, code.shape.whole(code), *[value for _, value in values])
             document = code.local(Val(whole), "d").text
-            code.shape = Plain(document, mutable=True)
+            code.shape = Plain(document)
             return
         parts = {
             name: code.local(Val(code.call(selected, code.shape.read(code, (name,)), code.bind(below))))

@@ -51,6 +51,8 @@ class Shape(Protocol):
 
 def deeper(code: Code, value: Val, names: tuple[str, ...]) -> Val:
     """``names`` below ``value``."""
+    if value.known:
+        return code.constant(paths.read(value.constant, names))
     for position, name in enumerate(names):
         value = code.local(value)
         rest = names[position:]
@@ -74,7 +76,6 @@ class Plain:
 
     name: str
     from_json: bool = False
-    mutable: bool = False
 
     def read(self, code: Code, names: tuple[str, ...]) -> Val:
         first = code.once(
@@ -104,7 +105,7 @@ class Plain:
         return built
 
     def fresh(self) -> bool:
-        return self.mutable
+        return False
 
     def parts(self) -> Iterator[Val | None]:
         yield Val(self.name, clean=True) if self.from_json else None

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import ClassVar, Self
 
-from brookmill.mql.code import Code
+from brookmill.mql.code import Code, Val
 from brookmill.mql.errors import MQLError
 from brookmill.mql.expression import Expression, ObjectLiteral
 from brookmill.mql.shape import Plain, Selected
@@ -30,7 +30,8 @@ def emit_replacement(code: Code, root: Expression) -> None:
         return
     value = code.local(root.emit(code))
     text = f"{value.text} if type({value.text}) is dict else {code.call(as_document, value)}"
-    code.shape = Plain(code.local(replace(value, text=text), "d").text, from_json=value.clean)
+    document = Val(text, "object", null=False, missing=False, clean=value.clean)
+    code.shape = Plain(code.local(document, "d").text, from_json=value.clean)
 
 
 @STAGES("$replaceRoot")

@@ -21,7 +21,7 @@ _OPTIONS: CodecOptions[dict[str, object]] = CodecOptions(
 def binary_size(value: Value) -> Value:
     if nullish(value):
         return None
-    if isinstance(value, str):
+    if type(value) is str:
         return len(value.encode(errors="surrogatepass"))
     if isinstance(value, uuid.UUID):
         return 16

@@ -41,9 +41,9 @@ def date_to_string(
     if nullish(timezone) or nullish(format_):
         return None
     tz = zone(timezone)
-    if format_ is _DEFAULT and tz is not dt.UTC:
-        format_ = LOCAL_FORMAT
-    if not isinstance(format_, str):
+    if format_ is _DEFAULT:
+        format_ = UTC_FORMAT if tz is dt.UTC else LOCAL_FORMAT
+    if type(format_) is not str:
         raise MQLError(
             f"$dateToString requires that 'format' be a string, found: {type_name(format_)}", 18533
         )
@@ -109,16 +109,16 @@ def read_text(text: Value, format_: Value, timezone: Value) -> Value:
     """The date in ``text``; a format that was left out is ISO 8601. Raises MQLError."""
     if nullish(format_) or nullish(timezone):
         return None
-    if not isinstance(text, str):
+    if type(text) is not str:
         raise MQLError(
             f"$dateFromString requires that 'dateString' be a string, found: {type_name(text)}", 241
         )
-    if not isinstance(format_, str):
+    if format_ is _ISO.value:
+        return parse_date(text, zone(timezone))
+    if type(format_) is not str:
         raise MQLError(
             f"$dateFromString requires that 'format' be a string, found: {type_name(format_)}", 40684
         )
-    if format_ is _ISO.value:
-        return parse_date(text, zone(timezone))
     return date_format.read_date(text, format_, zone(timezone))
 
 
@@ -126,6 +126,8 @@ def parsed_quickly(code: Code, text: Val, slow: str) -> Val:
     """ISO 8601 text with milliseconds in UTC, read without a call into Python; everything else by
     ``slow``.
     """
+    if text.known and type(text.constant) is not str:
+        return Val(slow, "date", missing=False)
     read, ends = code.bind(dt.datetime.fromisoformat, "fromisoformat_"), code.bind(("+00:00", "Z"))
     shape = f"{text.text}[4:20:3] == {code.bind('--T::.')} and {text.text}[23:] in {ends}"
     condition = f"type({text.text}) is str and {shape}"

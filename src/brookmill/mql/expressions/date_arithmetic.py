@@ -25,7 +25,7 @@ _MAX_BIN = 100_000_000_000
 
 
 def _unit(unit: Value) -> str:
-    if not isinstance(unit, str):
+    if type(unit) is not str:
         raise MQLError(f"a unit of time must be a string, found {type_name(unit)}", 5439013)
     if unit not in _MONTHS and unit not in _DAYS and unit not in _EVEN:
         raise MQLError(f"unknown time unit value: {unit[:50]}", 9)
@@ -34,7 +34,7 @@ def _unit(unit: Value) -> str:
 
 def _weekday(name: Value) -> int:
     """The day of the week by its name or the first three letters of it; Monday is 0."""
-    if not isinstance(name, str):
+    if type(name) is not str:
         raise MQLError(f"startOfWeek must be a string, found {type_name(name)}", 5439015)
     lower = name[:20].lower()
     for number, weekday in enumerate(_WEEKDAYS):

@@ -31,7 +31,7 @@ def _part(name: str, read: Callable[[Shown], Value], quick: str | None = None, r
         return read(shown(moment(date), zone(timezone)))
 
     def part_quickly(code: Code, date: Val, timezone: Val = _UTC) -> Val | None:
-        if quick is None or timezone.constant != "UTC":
+        if quick is None or date.known or timezone.constant != "UTC":
             return None
         usual = f"type({date.text}) is {code.bind(dt.datetime, 'datetime_')}"
         text = lanes.guarded(usual, quick.format(date.text), code.call(part, date))
