@@ -68,6 +68,13 @@ def shown(ms: int, tz: dt.tzinfo = dt.UTC) -> Shown:
     return Shown(at if tz is dt.UTC else at.astimezone(tz), cycles * _CYCLE_YEARS)
 
 
+def shown_date(date: dt.datetime, tz: dt.tzinfo) -> Shown:
+    """``shown`` of a date, which is UTC when it names no zone, well inside the years 1 to 9999."""
+    if date.tzinfo is None:
+        date = date.replace(tzinfo=dt.UTC)
+    return Shown(date if tz is dt.UTC else date.astimezone(tz), 0)
+
+
 def instant(clock: int, tz: dt.tzinfo = dt.UTC) -> int:
     """The moment when clocks in ``tz`` show ``clock``, which counts as a moment in UTC does.
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 import functools
+import operator
 import re
 from collections.abc import Callable
 from typing import Final
@@ -105,17 +106,41 @@ def pieces(text: str, known: dict[str, Callable[[Shown], str]] | dict[str, str])
     return cut
 
 
+#: Specifiers that are a field of ``datetime`` padded to some width.
+_FIELDS: Final = {
+    "d": ("day", "%02d"),
+    "H": ("hour", "%02d"),
+    "m": ("month", "%02d"),
+    "M": ("minute", "%02d"),
+    "S": ("second", "%02d"),
+    "Y": ("year", "%04d"),
+}
+
+
 @functools.lru_cache(maxsize=1024)
-def _written(text: str) -> tuple[Callable[[Shown], str], ...]:
-    return tuple(
-        _WRITERS[piece] if special else (lambda _, piece=piece: piece)
-        for special, piece in pieces(text, _WRITERS)
-    )
+def _writer(text: str) -> Callable[[Shown], str]:
+    """The function that writes a date as the format ``text`` says. Raises MQLError."""
+    cut = pieces(text, _WRITERS)
+    writers = [_WRITERS[piece] if special else (lambda _, piece=piece: piece) for special, piece in cut]
+
+    def write(shown: Shown) -> str:
+        return "".join([part(shown) for part in writers])
+
+    names = [_FIELDS[piece][0] for special, piece in cut if special and piece in _FIELDS]
+    if len(names) < 2 or not all(piece in _FIELDS for special, piece in cut if special):
+        return write
+    pattern = "".join(_FIELDS[piece][1] if special else piece.replace("%", "%%") for special, piece in cut)
+    fields = operator.attrgetter(*names)
+
+    def write_fields(shown: Shown) -> str:
+        return pattern % fields(shown.at) if not shown.years else write(shown)
+
+    return write_fields
 
 
 def format_date(shown: Shown, text: str) -> str:
     """``shown`` as the format ``text`` says. Raises MQLError."""
-    return "".join([write(shown) for write in _written(text)])
+    return _writer(text)(shown)
 
 
 @functools.lru_cache(maxsize=1024)

@@ -11,6 +11,7 @@ from typing import Final
 from bson import DatetimeMS, ObjectId, Timestamp
 
 from brookmill.mql import calendar
+from brookmill.mql.calendar import Shown
 from brookmill.mql.errors import MQLError
 from brookmill.mql.values import Value, date_from_ms, ms_from_date, type_name
 
@@ -92,6 +93,13 @@ def as_date(value: Value, code: int = 16006) -> Value:
 def moment(value: Value, code: int = 16006) -> int:
     """Milliseconds since the epoch of what counts as a date. Raises MQLError with ``code``."""
     return ms_from_date(as_date(value, code))
+
+
+def at_date(value: Value, tz: dt.tzinfo) -> Shown:
+    """What calendar and clock in ``tz`` show at what counts as a date. Raises MQLError (code 16006)."""
+    if type(value) is dt.datetime and 1 < value.year < 9999:
+        return calendar.shown_date(value, tz)
+    return calendar.shown(moment(value), tz)
 
 
 def event_time(value: Value) -> int:

@@ -226,6 +226,16 @@ def divide_quickly(code: Code, dividend: Val, divisor: Val) -> Val | None:
     return Val(lanes.guarded(condition, quick, code.call(divide, dividend, divisor)), "number", missing=False)
 
 
+@inline("$mod")
+def mod_quickly(code: Code, dividend: Val, divisor: Val) -> Val | None:
+    conditions = [lanes.small_int(value) for value in (dividend, divisor)]
+    condition = lanes.all_of(*conditions, f"{dividend.text} >= 0", f"{divisor.text} > 0")
+    if condition is None:
+        return None
+    slow = code.call(mod, dividend, divisor)
+    return Val(lanes.guarded(condition, f"{dividend.text} % {divisor.text}", slow), missing=False)
+
+
 def _quick(code: Code, values: tuple[Val, ...], text: str, function: object) -> Val | None:
     condition = lanes.all_of(*[lanes.small(value) for value in values])
     if condition is None:

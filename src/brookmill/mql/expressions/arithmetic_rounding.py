@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import decimal
 import math
+from typing import Final
 
 from brookmill.mql.errors import MQLError
 from brookmill.mql.expression import operator
@@ -21,6 +22,9 @@ from brookmill.mql.numbers import (
 )
 from brookmill.mql.values import INT64_MAX, INT64_MIN, Value, nullish
 
+_UP: Final = decimal.ROUND_CEILING
+_DOWN: Final = decimal.ROUND_FLOOR
+
 
 def _whole(number: Value, name: str, rounding: str) -> Value:
     kind = numeric(number, name)
@@ -30,20 +34,20 @@ def _whole(number: Value, name: str, rounding: str) -> Value:
         return from_decimal(to_decimal(number).to_integral_value(rounding, CONTEXT))
     if kind == DOUBLE:
         value = float(number)
-        if not math.isfinite(value) or value.is_integer():
+        if not math.isfinite(value):
             return value
-        return math.copysign(float(decimal.Decimal(value).to_integral_value(rounding)), value)
+        return math.copysign(math.floor(value) if rounding is _DOWN else math.ceil(value), value)
     return number
 
 
 @operator("$ceil", result="number")
 def ceil(number: Value) -> Value:
-    return _whole(number, "$ceil", decimal.ROUND_CEILING)
+    return _whole(number, "$ceil", _UP)
 
 
 @operator("$floor", result="number")
 def floor(number: Value) -> Value:
-    return _whole(number, "$floor", decimal.ROUND_FLOOR)
+    return _whole(number, "$floor", _DOWN)
 
 
 def _places(place: Value, name: str) -> int:
@@ -86,6 +90,9 @@ def _quantized(value: decimal.Decimal, digits: int, rounding: str) -> decimal.De
 
 @operator("$round", result="number")
 def round_(number: Value, place: Value = 0) -> Value:
+    # Python rounds a double by its exact value, to even: only where 34 digits are fewer that may differ.
+    if type(number) is float and type(place) is int and 0 <= place <= 15 and 1e-3 <= abs(number) < 1e15:
+        return round(number, place)
     return _placed(number, place, "$round", decimal.ROUND_HALF_EVEN)
 
 

@@ -7,9 +7,8 @@ from dataclasses import dataclass
 from typing import Final
 
 from brookmill.mql import date_format
-from brookmill.mql.calendar import shown
 from brookmill.mql.code import Code, Val
-from brookmill.mql.dates import moment, parse_date, zone
+from brookmill.mql.dates import at_date, parse_date, zone
 from brookmill.mql.errors import MQLError
 from brookmill.mql.expression import EXPRESSIONS, Codes, Constant, Env, Expression, Parser, operator
 from brookmill.mql.values import Value, nullish, type_name
@@ -47,7 +46,7 @@ def date_to_string(
         raise MQLError(
             f"$dateToString requires that 'format' be a string, found: {type_name(format_)}", 18533
         )
-    return date_format.format_date(shown(moment(date), tz), format_)
+    return date_format.format_date(at_date(date, tz), format_)
 
 
 #: The format of ``$dateFromString`` that the spec does not give.

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+from typing import Any
 
 from bson import Int64
 
@@ -157,6 +158,13 @@ def _truncated(ms: int, unit: str, size: int, tz: dt.tzinfo, start_of_week: int)
     return instant((at.day - (at.day - first) % (size * _DAYS[unit])) * DAY, tz)
 
 
+#: What becomes of the fields of a date in UTC at the beginning of its unit.
+_ROUND: dict[str, Any] = {
+    "day": {"hour": 0, "minute": 0, "second": 0, "microsecond": 0},
+    "hour": {"minute": 0, "second": 0, "microsecond": 0},
+    "minute": {"second": 0, "microsecond": 0},
+    "second": {"microsecond": 0},
+}
 _TRUNC = Codes(shape=5439007, unknown=5439008, missing={"date": 5439009, "unit": 5439010})
 
 
@@ -168,6 +176,9 @@ def date_trunc(
     timezone: Value = "UTC",
     start_of_week: Value = "sunday",
 ) -> Value:
+    usual = type(bin_size) is int and bin_size == 1 and timezone == "UTC"
+    if usual and type(date) is dt.datetime and type(unit) is str and unit in _ROUND:
+        return date.replace(**_ROUND[unit])
     if nullish(date) or nullish(unit) or nullish(bin_size) or nullish(timezone):
         return None
     if unit == "week" and nullish(start_of_week):

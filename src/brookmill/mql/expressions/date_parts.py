@@ -9,10 +9,10 @@ from dataclasses import dataclass
 from bson import Int64
 
 from brookmill.mql import calendar, lanes
-from brookmill.mql.calendar import DAY, HOUR, MINUTE, SECOND, Shown, shown
+from brookmill.mql.calendar import DAY, HOUR, MINUTE, SECOND, Shown
 from brookmill.mql.code import Code, Val
 from brookmill.mql.date_format import sunday_week
-from brookmill.mql.dates import moment, zone
+from brookmill.mql.dates import at_date, zone
 from brookmill.mql.errors import MQLError
 from brookmill.mql.expression import EXPRESSIONS, Codes, Env, Expression, Parser, inline, operator
 from brookmill.mql.numbers import describe, whole
@@ -28,7 +28,7 @@ def _part(name: str, read: Callable[[Shown], Value], quick: str | None = None, r
     def part(date: Value, timezone: Value = "UTC") -> Value:
         if nullish(date) or nullish(timezone):
             return None
-        return read(shown(moment(date), zone(timezone)))
+        return read(at_date(date, zone(timezone)))
 
     def part_quickly(code: Code, date: Val, timezone: Val = _UTC) -> Val | None:
         if quick is None or date.known or timezone.constant != "UTC":
@@ -68,7 +68,7 @@ def date_to_parts(date: Value, timezone: Value = "UTC", iso8601: Value = False) 
         return None
     if not isinstance(iso8601, bool):
         raise MQLError(f"iso8601 must evaluate to a bool, found {type_name(iso8601)}", 40521)
-    parts = shown(moment(date), zone(timezone))
+    parts = at_date(date, zone(timezone))
     at = parts.at
     _, week, weekday = at.isocalendar()
     day: dict[str, Value] = {"year": parts.year, "month": at.month, "day": at.day}
