@@ -26,7 +26,8 @@ CODES: dict[str, tuple[int, str]] = {
     "STREAM_CONNECTION_NAME_ALREADY_EXISTS": (409, "A Stream connection with the name {0} already exists."),
     "STREAM_CONNECTION_HAS_STREAM_PROCESSORS": (
         409,
-        "Stream connection {0} is used by the stream processors {1}. Stop them before changing the connection.",
+        "Stream connection {0} is used by the stream processors {1}. "
+        "Stop them before changing the connection.",
     ),
     "STREAM_KAFKA_CONNECTION_IS_DEPLOYING": (
         409,
