@@ -19,7 +19,6 @@ Everything blocks; sessions belong to the thread that opened them.
 
 from __future__ import annotations
 
-import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 
@@ -35,6 +34,7 @@ from brookmill.store.seal import Keyring, SealError
 from brookmill.store.session import Session
 from brookmill.store.usage import Usage
 from brookmill.store.vault import Vault
+from brookmill.store.writer import Writer
 
 __all__ = ["SealError", "Session", "Store", "StoreError"]
 
@@ -48,8 +48,7 @@ class Store:
         self._clock = clock
         self._usage = Usage(clock)
         self._known = Known()
-        self._writer = threading.Lock()
-        self._writing_thread: int | None = None
+        self._writer = Writer(engine)
 
     @classmethod
     def open(cls, settings: Settings, clock: Clock) -> Store:
@@ -97,18 +96,10 @@ class Store:
     def write(self) -> Iterator[Session]:
         """A session alone among writers: what it reads stays true until it commits. Must not be nested.
 
-        Leaving commits to disk; an exception undoes everything.
+        Leaving commits to disk, perhaps together with those queued behind; an exception undoes everything.
         """
-        if self._writing_thread == threading.get_ident():
-            raise RuntimeError("a writing session is open in this thread already")
-        with self._writer:  # queue here: SQLite's own queue polls, and PostgreSQL's holds a connection each
-            self._writing_thread = threading.get_ident()
-            try:
-                with writing(self._engine) as connection:
-                    yield Session(connection, self.keyring)
-                    connection.commit()
-            finally:
-                self._writing_thread = None
+        with self._writer.transaction() as connection:
+            yield Session(connection, self.keyring)
 
     def touch(self, principal_id: str, cidr: str, address: str) -> None:
         """A call came through the access list entry ``cidr`` from ``address``; written once a minute."""
