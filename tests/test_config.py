@@ -52,6 +52,11 @@ def test_what_is_wrong_is_named_with_its_source(
     assert message in str(caught.value)
 
 
+def test_variables_of_tests_and_of_the_evaluator_are_no_settings(here: Path) -> None:
+    environ = {"BROOKMILL_TEST_TERRAFORM_PROVIDER": "/somewhere", "BROOKMILL_MQL": "reference"}
+    assert load({}, environ) == load({}, {})
+
+
 def test_secret_settings_do_not_show(here: Path) -> None:
     shown = repr(load({}, {"BROOKMILL_MASTER_KEY": "hush", "BROOKMILL_DATABASE": "postgresql://u:hush@h/d"}))
     assert "hush" not in shown

@@ -21,6 +21,8 @@ _ADDRESS = re.compile(r"(?:\[(?P<v6>[0-9A-Fa-f:.]+)\]|(?P<host>[^:\[\]]+)):(?P<p
 _HIDDEN = frozenset({"database", "master_key"})
 #: Of the environment alone, and of this process alone: no setting of the server.
 _EVALUATOR = _PREFIX + "MQL"
+#: What tests read, where real clients are for example; a server started by them must not mind.
+_TESTS = _PREFIX + "TEST_"
 
 
 class ConfigError(BrookmillError):
@@ -105,7 +107,11 @@ def _from_file(path: Path) -> dict[str, Any]:
 
 
 def _from_environment(environ: Mapping[str, str]) -> dict[str, Any]:
-    names = [name for name in environ if name.startswith(_PREFIX) and name != _EVALUATOR]
+    names = [
+        name
+        for name in environ
+        if name.startswith(_PREFIX) and name != _EVALUATOR and not name.startswith(_TESTS)
+    ]
     return {name.removeprefix(_PREFIX).lower(): environ[name] for name in names}
 
 

@@ -1,7 +1,7 @@
 """The official description as an oracle: random requests, no 5xx, no answer that it does not allow.
 
 The description is not part of the project (its licence forbids that): the tests are skipped where it is not
-at hand. ``BROOKMILL_SPEC`` names another place, ``BROOKMILL_SPEC_EXAMPLES`` the number of requests each.
+at hand. ``BROOKMILL_TEST_SPEC`` names another place, ``BROOKMILL_TEST_EXAMPLES`` the number of requests each.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ from brookmill.operations import OPERATIONS
 
 SPEC = Path(
     os.environ.get(
-        "BROOKMILL_SPEC", Path(__file__).parents[3] / "shared" / "spec" / "atlas-streams.openapi.yaml"
+        "BROOKMILL_TEST_SPEC", Path(__file__).parents[3] / "shared" / "spec" / "atlas-streams.openapi.yaml"
     )
 )
 #: A pipeline that fits the samples of connections.
@@ -39,7 +39,7 @@ PIPELINE = [
     {"$source": {"connectionName": "sample_stream_solar"}},
     {"$emit": {"connectionName": "kafka", "topic": "t"}},
 ]
-EXAMPLES = int(os.environ.get("BROOKMILL_SPEC_EXAMPLES", "10"))
+EXAMPLES = int(os.environ.get("BROOKMILL_TEST_EXAMPLES", "10"))
 
 pytestmark = pytest.mark.skipif(not SPEC.exists(), reason="the official description is not at hand")
 
