@@ -141,7 +141,8 @@ class KafkaSource:
         if errors:
             self._consumed(errors)
             messages = [m for m in messages if m.error() is None]
-        self._trouble.over()
+        if messages:
+            self._trouble.over()
         if len(self._partitions) == 1:
             numbers = [0] * len(messages)
         else:

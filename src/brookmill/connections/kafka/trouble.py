@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+import structlog
+
 from brookmill.clock import Clock
 from brookmill.errors import ConnectionFailed
 
@@ -16,6 +18,10 @@ TIMEOUT = 30.0
 _REFUSING = 3.0
 #: Seconds of one question for metadata: between two, the errors heard are looked at.
 _SLICE = 1.0
+#: Seconds between two lines of the log about the same error.
+_TELL = 60.0
+
+log = structlog.get_logger(__name__)
 
 
 def hopeless(error: KafkaError) -> bool:
@@ -48,18 +54,23 @@ class Trouble:
 
     def __init__(self, clock: Clock) -> None:
         self._clock = clock
-        self._hopeless: KafkaError | None = None
+        self._final: KafkaError | None = None
         self._down: KafkaError | None = None
         self._down_since = 0.0
+        self._told: dict[int, float] = {}
 
     def hear(self, error: KafkaError) -> None:
-        """Remember ``error`` if it matters; the client itself goes on trying."""
+        """Remember ``error`` if it matters; the client itself goes on trying, even when that cannot help."""
         from confluent_kafka import KafkaError as Code
 
-        if hopeless(error):
-            self._hopeless = error
+        now = self._clock.monotonic()
+        if now >= self._told.get(error.code(), now):
+            self._told[error.code()] = now + _TELL
+            log.warning("trouble with Kafka", error=error.str(), code=error.code())
+        if hopeless(error) or error.code() in (Code._BAD_MSG, Code._FATAL):
+            self._final = error
         elif error.code() == Code._ALL_BROKERS_DOWN and self._down is None:
-            self._down, self._down_since = error, self._clock.monotonic()
+            self._down, self._down_since = error, now
 
     def over(self) -> None:
         """The brokers answer."""
@@ -67,8 +78,8 @@ class Trouble:
 
     def check(self, client: Consumer | Producer) -> None:
         """Raise ConnectionFailed when waiting longer is no use."""
-        if self._hopeless is not None:
-            raise failed("The Kafka brokers refused", self._hopeless)
+        if self._final is not None:
+            raise failed("Kafka cannot be used", self._final)
         if self._down is None or self._clock.monotonic() - self._down_since < TIMEOUT:
             return
         self.topics(client)
@@ -89,7 +100,7 @@ class Trouble:
             if not getattr(client, "assignment", list)():
                 client.poll(0)  # serves error_cb; with an assignment it might take a message
             passed = self._clock.monotonic() - begun
-            if self._hopeless is not None:
-                raise failed("Could not connect to the Kafka topic", self._hopeless)
+            if self._final is not None:
+                raise failed("Could not connect to the Kafka topic", self._final)
             if hopeless(error) or passed > (TIMEOUT if self._down is None else _REFUSING):
                 raise failed("Could not connect to the Kafka topic", error)

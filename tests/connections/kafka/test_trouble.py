@@ -1,0 +1,75 @@
+"""Errors that a Kafka client reports beside its answers: which end a processor, and whether for good."""
+
+from __future__ import annotations
+
+import pytest
+from confluent_kafka import KafkaError, Producer
+from servers import Broker, free_port
+
+from brookmill.clock import VirtualClock
+from brookmill.connections.kafka.trouble import TIMEOUT, Trouble
+from brookmill.errors import ConnectionFailed
+
+
+@pytest.fixture
+def nobody() -> Producer:
+    """A client whose brokers are not there."""
+    return Producer({"bootstrap.servers": f"127.0.0.1:{free_port()}", "log_level": 0})
+
+
+class Hurried(VirtualClock):
+    """A clock on which every look takes a second."""
+
+    def monotonic(self) -> float:
+        self.advance(1.0)
+        return super().monotonic()
+
+
+@pytest.mark.parametrize(
+    ("code", "retry"),
+    [
+        (KafkaError._AUTHENTICATION, False),
+        (KafkaError.SASL_AUTHENTICATION_FAILED, False),
+        (KafkaError.TOPIC_AUTHORIZATION_FAILED, False),
+        (KafkaError.UNKNOWN_TOPIC_OR_PART, False),
+        (KafkaError._SSL, False),
+        (KafkaError._BAD_MSG, True),
+        (KafkaError._FATAL, True),
+    ],
+)
+def test_what_waiting_cannot_mend_is_raised_at_once(nobody: Producer, code: int, retry: bool) -> None:
+    trouble = Trouble(VirtualClock())
+    trouble.hear(KafkaError(code, "the reason"))
+    trouble.over()
+    with pytest.raises(ConnectionFailed, match=f"code: {code}, message: the reason") as failure:
+        trouble.check(nobody)
+    assert failure.value.retry is retry
+
+
+@pytest.mark.parametrize("code", [KafkaError._TRANSPORT, KafkaError._RESOLVE, KafkaError._MSG_TIMED_OUT])
+def test_what_may_pass_is_waited_for(nobody: Producer, code: int) -> None:
+    trouble = Trouble(VirtualClock())
+    trouble.hear(KafkaError(code))
+    trouble.check(nobody)
+
+
+def test_brokers_that_stay_away_fail_after_their_time(nobody: Producer) -> None:
+    clock = Hurried()
+    trouble = Trouble(clock)
+    trouble.hear(KafkaError(KafkaError._ALL_BROKERS_DOWN))
+    with pytest.raises(ConnectionFailed) as failure:
+        while True:
+            trouble.check(nobody)
+    assert failure.value.retry
+    assert TIMEOUT < clock.monotonic() < TIMEOUT * 2
+
+
+def test_brokers_that_came_back_unheard_are_asked(broker: Broker) -> None:
+    clock = VirtualClock()
+    trouble = Trouble(clock)
+    trouble.hear(KafkaError(KafkaError._ALL_BROKERS_DOWN))
+    clock.advance(TIMEOUT + 1)
+    client = Producer({"bootstrap.servers": broker.bootstrap})
+    trouble.check(client)
+    clock.advance(TIMEOUT + 1)
+    trouble.check(client)
