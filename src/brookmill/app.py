@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import fcntl
+import gc
 import os
 import signal
 import socket
@@ -50,6 +51,7 @@ def serve(settings: Settings, announce: Callable[[Running], None]) -> None:
 
     ``announce`` is told where, as soon as clients may connect. Raises StartError, StoreError, ConfigError.
     """
+    gc.disable()  # until all is loaded, which makes no garbage
     import structlog
     import uvicorn
 
@@ -77,6 +79,8 @@ def serve(settings: Settings, announce: Callable[[Running], None]) -> None:
         told = stack.enter_context(_told(data, _base_url(settings, listener)))
         log.info("started", address=told.http, data_dir=str(data.resolve()), dev=settings.dev)
         announce(told)
+        gc.freeze()  # what is loaded stays: no collection need look through it again
+        gc.enable()
         server.run(sockets=[listener])
         log.info("stopping")
 

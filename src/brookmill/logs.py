@@ -7,7 +7,12 @@ import os
 import sys
 from typing import TYPE_CHECKING, Literal
 
-import structlog
+#: structlog loads rich, and rich a highlighter, for traces that it never draws here: a sixth of a cold start.
+_shown = sys.modules.setdefault("rich", None)  # type: ignore[arg-type]  # None: cannot be imported
+import structlog  # noqa: E402
+
+if _shown is None:
+    del sys.modules["rich"]
 
 if TYPE_CHECKING:
     from structlog.typing import Processor
