@@ -3,21 +3,6 @@
 from __future__ import annotations
 
 GAPS = {
-    "expressions/miscellaneous/createUUID",
-    "expressions/object/arrayToObject",
-    "expressions/object/mergeObjects",
-    "expressions/type/convert",
-    "expressions/type/toBool",
-    "expressions/type/toDate",
-    "expressions/type/toDecimal",
-    "expressions/type/toDouble",
-    "expressions/type/toInt",
-    "expressions/type/toLong",
-    "expressions/type/toObjectId",
-    "expressions/type/toString",
-    "expressions/type/type",
-    "expressions/variable/CURRENT",
-    "expressions/variable/let",
     "query/all",
     "query/and",
     "query/expr",

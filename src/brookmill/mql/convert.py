@@ -4,16 +4,16 @@ processors add.
 
 from __future__ import annotations
 
-import base64
+import functools
 import math
 import re
-import uuid
 from collections.abc import Callable
 
-from bson import Binary, Decimal128, Int64, ObjectId
-from bson.binary import UUID_SUBTYPE
+from bson import Decimal128, Int64, ObjectId
 from bson.errors import InvalidId
 
+from brookmill.mql import binary
+from brookmill.mql.binary import Layout
 from brookmill.mql.dates import as_date, parse_date
 from brookmill.mql.encoding import iso_text
 from brookmill.mql.errors import MQLError
@@ -23,6 +23,7 @@ from brookmill.mql.values import (
     INT32_MIN,
     INT64_MAX,
     INT64_MIN,
+    TYPE_NUMBERS,
     Value,
     date_from_ms,
     ms_from_date,
@@ -48,11 +49,17 @@ def _unreadable(value: str, to: str) -> MQLError:
     )
 
 
-def _whole(value: Value, to: str, least: int, most: int) -> int:
-    """A number, bool, date (long only) or decimal text as an integer, cut toward zero."""
+#: What ``$to…`` says of binary data and strings: the format follows from the subtype.
+AUTO = Layout("auto")
+
+
+def _whole(value: Value, to: str, least: int, most: int, layout: Layout) -> int:
+    """A number, bool, date (long only), decimal text or binary data as an integer, cut toward zero."""
     kind = type_name(value)
     if kind == "bool":
         return int(value)
+    if kind == "binData":
+        return binary.to_integer(value, layout, (1, 2, 4) if to == "int" else (1, 2, 4, 8), to)
     if kind == "string":
         if not _INTEGER.fullmatch(value):
             raise _unreadable(value, to)
@@ -82,18 +89,20 @@ def _truncated(value: Value) -> int:
     return int(number)
 
 
-def to_int(value: Value) -> Value:
-    return _whole(value, "int", INT32_MIN, INT32_MAX)
+def to_int(value: Value, layout: Layout = AUTO) -> Value:
+    return _whole(value, "int", INT32_MIN, INT32_MAX, layout)
 
 
-def to_long(value: Value) -> Value:
-    return Int64(_whole(value, "long", INT64_MIN, INT64_MAX))
+def to_long(value: Value, layout: Layout = AUTO) -> Value:
+    return Int64(_whole(value, "long", INT64_MIN, INT64_MAX, layout))
 
 
-def to_double(value: Value) -> Value:
+def to_double(value: Value, layout: Layout = AUTO) -> Value:
     kind = type_name(value)
     if kind == "bool":
         return float(value)
+    if kind == "binData":
+        return binary.to_double(value, layout)
     if kind == "date":
         return float(ms_from_date(value))
     if kind == "string":
@@ -111,7 +120,7 @@ def to_double(value: Value) -> Value:
     return number
 
 
-def to_decimal128(value: Value) -> Value:
+def to_decimal128(value: Value, layout: Layout = AUTO) -> Value:  # noqa: ARG001
     kind = type_name(value)
     if kind == "bool":
         return Decimal128("1" if value else "0")
@@ -126,15 +135,15 @@ def to_decimal128(value: Value) -> Value:
     return value if kind == "decimal" else from_decimal(to_decimal(value))
 
 
-def to_bool(value: Value) -> Value:
+def to_bool(value: Value, layout: Layout = AUTO) -> Value:  # noqa: ARG001
     kind = type_name(value)
     return truthy(value) if kind == "bool" or width(value) else True
 
 
-def to_date(value: Value) -> Value:
+def to_date(value: Value, layout: Layout = AUTO) -> Value:  # noqa: ARG001
     kind = type_name(value)
     if kind == "string":
-        return parse_date(value)
+        return parse_date(value.strip(" \t"))
     if kind in {"date", "timestamp", "objectId"}:
         return as_date(value)
     if kind == "int" or not width(value):
@@ -148,11 +157,10 @@ def to_date(value: Value) -> Value:
 def _double_text(value: float) -> str:
     if not math.isfinite(value):
         return "NaN" if math.isnan(value) else "Infinity" if value > 0 else "-Infinity"
-    text = format(value, ".15g") if float(format(value, ".15g")) == value else repr(value)
-    return re.sub(r"e([+-])0*(?=[0-9])", r"e\1", text.removesuffix(".0"))
+    return format(value, ".16g")
 
 
-def to_string(value: Value) -> Value:
+def to_string(value: Value, layout: Layout = AUTO) -> Value:
     kind = type_name(value)
     if kind == "string":
         return value
@@ -167,18 +175,14 @@ def to_string(value: Value) -> Value:
     if kind == "date" and (text := iso_text(value)) is not None:
         return text
     if kind == "binData":
-        if isinstance(value, uuid.UUID):
-            return str(value)
-        if isinstance(value, Binary) and value.subtype == UUID_SUBTYPE and len(value) == 16:
-            return str(value.as_uuid())
-        return base64.b64encode(value).decode()
+        return binary.to_text(value, layout)
     raise _refuse(value, "string")
 
 
-def to_object_id(value: Value) -> Value:
+def to_object_id(value: Value, layout: Layout = AUTO) -> Value:  # noqa: ARG001
     if isinstance(value, ObjectId):
         return value
-    if not isinstance(value, str):
+    if type(value) is not str:
         raise _refuse(value, "objectId")
     try:
         return ObjectId(value)
@@ -187,8 +191,11 @@ def to_object_id(value: Value) -> Value:
         raise MQLError(text, 241) from None
 
 
-#: Target type -> conversion of a value that is neither null nor missing. Raises MQLError (code 241).
-TARGETS: dict[str, Callable[[Value], Value]] = {
+#: Converts a value that is neither null nor missing. Raises MQLError (code 241).
+Conversion = Callable[[Value, Layout], Value]
+
+TARGETS: dict[str, Conversion] = {
+    "binData": binary.from_value,
     "int": to_int,
     "long": to_long,
     "double": to_double,
@@ -198,3 +205,24 @@ TARGETS: dict[str, Callable[[Value], Value]] = {
     "string": to_string,
     "objectId": to_object_id,
 }
+
+
+def _no_target(value: Value, layout: Layout, *, to: str) -> Value:  # noqa: ARG001
+    raise _refuse(value, to)
+
+
+def target(to: Value) -> Conversion:
+    """The conversion to a type by its name or number. Raises MQLError (2 and 9) for what is none."""
+    if width(to):
+        number = to_float(to)
+        name = TYPE_NUMBERS.get(int(number)) if number.is_integer() else None
+        if name is None:
+            raise MQLError(f"In $convert, numeric value for 'to' does not correspond to a BSON type: {to}", 9)
+    elif type(to) is str:
+        name = to
+        if name not in TYPE_NUMBERS.values():
+            raise MQLError(f"Unknown type name: {to[:50]}", 2)
+    else:
+        text = "$convert's 'to' argument must be a string or number, but is"
+        raise MQLError(f"{text} {type_name(to)}", 9)
+    return TARGETS.get(name) or functools.partial(_no_target, to=name)

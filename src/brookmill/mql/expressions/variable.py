@@ -5,8 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from brookmill.mql.code import Code, Val
-from brookmill.mql.expression import EXPRESSIONS, Env, Expression, Parser
+from brookmill.mql.expression import EXPRESSIONS, Codes, Env, Expression, Parser
 from brookmill.mql.values import Value
+
+_CODES = Codes(shape=16874, unknown=16875, missing={"vars": 16876, "in": 16877})
 
 
 @EXPRESSIONS("$let")
@@ -19,7 +21,7 @@ class Let:
 
     @classmethod
     def parse(cls, operand: Value, parser: Parser) -> Expression:
-        spec = parser.members(operand, "$let", ("vars", "in"))
+        spec = parser.members(operand, "$let", ("vars", "in"), (), _CODES)
         if type(spec["vars"]) is not dict:
             raise parser.at("vars").wrong("invalid parameter: expected an object (vars)", 10065)
         at = parser.at("vars")
