@@ -73,6 +73,10 @@ class Code:
         #: Statement that counts a document given up, if anybody counts; how often ``drop`` was asked to.
         self.count_drop: str | None = None
         self.drops = 0
+        #: Operator position of the stage being written; None where nobody counts.
+        self.position: int | None = None
+        #: Loops that last to the end: position of the stage, local with the items, local with their iterator.
+        self.loops: list[tuple[int | None, str, str]] = []
         self.give_up = give_up
         self.indent = indent
         self._names: dict[Hashable, str] = {}
@@ -162,6 +166,34 @@ class Code:
             if self.count_drop is not None:
                 self.line(self.count_drop)
             self.line(self.give_up)
+
+    def each(self, items: str, target: str) -> None:
+        """All that follows is done for each of ``items``, a local with a list, as ``target``.
+
+        An item that fails does not keep the others from going on.
+        """
+        rest = self.fresh("rest")
+        if self.position is not None:
+            self.line(f"drops[{self.position}] += 1 - len({items})")
+        self.line(f"{rest} = iter({items})")
+        self.line(f"for {target} in {rest}:")
+        self.line("    try:")
+        self.indent += 2
+        self.loops.append((self.position, items, rest))
+
+    def close(self, rescue: Callable[[str], list[str]]) -> None:
+        """End the loops. ``rescue``: statements for an item that failed, given the text of a dict that
+        holds the positions of the items in hand, by operator position.
+        """
+        chosen = [
+            f"{position}: len({items}) - {rest}.__length_hint__() - 1" for position, items, rest in self.loops
+        ]
+        for depth in range(len(self.loops), 0, -1):
+            self.indent -= 2
+            self.line("    except Exception:")
+            for text in rescue(f"{{{', '.join(chosen[:depth])}}}"):
+                self.line(f"        {text}")
+        self.loops = []
 
     def stream_meta(self) -> Val:
         """The current document's stream metadata, built at most once."""

@@ -35,6 +35,7 @@ Way = Literal["json", "documents"]
 _SAFE = {"string", "bool", "int", "date", "null", "missing", "objectId"}
 _CONTAINERS = frozenset({dict, list, tuple})
 MAX_DOUBLE = 1.7976931348623157e308
+MAX_LOOPS = 3
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,7 +88,14 @@ class Segment:
             before = code.drops
             step.stage.emit(code)
             found = step.position if code.drops > before else found
-        return found
+        return None if code.loops else found
+
+    @functools.cached_property
+    def nested(self) -> bool:
+        """Whether there are more loops in each other than Python likes."""
+        code = Code(Recorder(), indent=3)
+        self._write_body(code)
+        return len(code.loops) > MAX_LOOPS
 
     def _write_body(self, code: Code) -> None:
         link = self.link
@@ -105,6 +113,7 @@ class Segment:
 
     def _write_step(self, code: Code, step: Step) -> None:
         code.count_drop = None if step.position == self.derived else f"drops[{step.position}] += 1"
+        code.position = step.position
         code.line(f"# {step.stage.name}")
         step.stage.emit(code)
 
@@ -171,6 +180,7 @@ class Segment:
         """The loop around the body."""
         link = self.link
         by_index = code.meta_used
+        code.close(functools.partial(self._rescue, by_index))
         needed = link.window is not None or code.meta_used or link.ts_field is not None
         timed = link.first and link.time_field is None and needed
         top = ["def run(values, times, partition, meta, out):"]
@@ -224,22 +234,23 @@ class Segment:
         return lines
 
     def _end(self, by_index: bool) -> list[str]:
-        lines = ["        except Exception:"]
         pad = " " * 12
-        if not by_index:
-            lines += [pad + "i = len(values) - rows.__length_hint__() - 1"]
+        lines = ["        except Exception:", *(pad + line for line in self._rescue(by_index, "{}"))]
+        if self.link.window is not None and not self.windows_by_clock:
+            lines += ["    windows.mark(partition, high)"]
+        return lines
+
+    def _rescue(self, by_index: bool, chosen: str) -> list[str]:
+        """Statements that send the document, or the items of it that are ``chosen``, the slow way."""
+        lines = [] if by_index else ["i = len(values) - rows.__length_hint__() - 1"]
         windowed = self.link.window is not None
         if windowed and not self.windows_by_clock:
-            lines += [pad + "windows.mark(partition, high)"]
-        lines += [pad + "detour(i, value, times, partition, meta, out)"]
+            lines += ["windows.mark(partition, high)"]
+        lines += [f"detour(i, value, times, partition, meta, out, {chosen})"]
         if windowed:
-            lines += [pad + "lo = hi = 0"]
+            lines += ["lo = hi = 0"]
             if not self.windows_by_clock:
-                lines += [
-                    pad + "high = windows.high(partition)",
-                    pad + "trigger = windows.trigger(partition)",
-                ]
-                lines += ["    windows.mark(partition, high)"]
+                lines += ["high = windows.high(partition)", "trigger = windows.trigger(partition)"]
         return lines
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
 from brookmill.connections import Output
@@ -18,6 +18,9 @@ from brookmill.stages.windows import Windows
 
 #: Stream metadata of the i-th document with event time t.
 Meta = Callable[[int, int | None], Document]
+
+#: Which of the rows that a stage made of its row is meant, by operator position; empty: all of all stages.
+Chosen = Mapping[int, int]
 
 LATE = "Input document arrived late."
 
@@ -42,6 +45,7 @@ class Track:
         self._drops = drops
         self._bury = bury
         self._now = now
+        reference = reference or segment.nested
         self.collector: Collector | None = None
         self._encode = encoder(segment.encoding) if segment.accepts == "json" else None
         each = self._each_slowly
@@ -73,12 +77,12 @@ class Track:
             if self._link.blocking is not None and self._windows is None:
                 self._collect()
             for i, value in enumerate(values):
-                take(i, value, times, partition, meta, out)
+                take(i, value, times, partition, meta, out, {})
 
         return run
 
     def _from_json(  # noqa: PLR0917 - called by generated code
-        self, i: int, value: Any, times: Any, partition: int, meta: Meta, out: Output
+        self, i: int, value: Any, times: Any, partition: int, meta: Meta, out: Output, chosen: Chosen
     ) -> None:
         """Decode with all care; what is no document is a dead letter of the source."""
         time = times[i]
@@ -86,11 +90,18 @@ class Track:
             document = _document(parse_json(value))
         except Exception as e:
             self._bury(0, Row(value, meta(i, time), self._now), _reason(e))
+            return
+
+        def own(_: int, t: int | None) -> Document:
+            return meta(i, t)
+
+        if chosen:
+            self._judge(0, document, [time], partition, own, out, chosen)
         else:
-            self.take_documents([document], [time], partition, lambda _, t: meta(i, t), out)
+            self.take_documents([document], [time], partition, own, out)
 
     def _judge(  # noqa: PLR0917 - called by generated code
-        self, i: int, document: Document, times: Any, partition: int, meta: Meta, out: Output
+        self, i: int, document: Document, times: Any, partition: int, meta: Meta, out: Output, chosen: Chosen
     ) -> None:
         """The reference evaluator: the pipeline, stage by stage."""
         time: Any = times[i] if times is not None else None
@@ -107,13 +118,18 @@ class Track:
             self._windows.mark(partition, time)
         if self._link.ts_field is not None:
             document = {**document, self._link.ts_field: date_from_ms(time)}
-        rows = self._through(self._link.steps, [Row(document, meta(i, time), self._now)])
+        rows = self._through(self._link.steps, [Row(document, meta(i, time), self._now)], chosen)
         for row in rows:
-            self._end(row, time, partition, out)
+            self._end(row, time, partition, out, chosen)
 
-    def _through(self, steps: Iterable[Step], rows: list[Row]) -> list[Row]:
+    def _through(self, steps: Iterable[Step], rows: list[Row], chosen: Chosen) -> list[Row]:
+        """The rows after the steps. Up to the last choice all was counted and buried before."""
+        seen = max(chosen, default=0)
         for step in steps:
-            rows = [made for row in rows for made in self._applied(step, row)]
+            if step.position <= seen:
+                rows = [made for row in rows for made in _again(step, row, chosen)]
+            else:
+                rows = [made for row in rows for made in self._applied(step, row)]
         return rows
 
     def _applied(self, step: Step, row: Row) -> list[Row]:
@@ -122,11 +138,10 @@ class Track:
         except Exception as e:
             self._bury(step.position, row, _reason(e))
             return []
-        if not made:
-            self._drops[step.position] += 1
+        self._drops[step.position] += 1 - len(made)
         return made
 
-    def _end(self, row: Row, time: int | None, partition: int, out: Output) -> None:
+    def _end(self, row: Row, time: int | None, partition: int, out: Output, chosen: Chosen) -> None:
         if self._windows is not None and time is not None:
             found = self._windows.find(time, partition, time)
             if found is None:
@@ -134,7 +149,7 @@ class Track:
                 return
             lo, hi, collector, _ = found
             inside = row._replace(meta=Windows.meta(row.meta, lo, hi))
-            for one in self._through(self._link.inner, [inside]):
+            for one in self._through(self._link.inner, [inside], chosen):
                 self._add(collector, one)
         elif self._link.blocking is not None:
             assert self.collector is not None
@@ -159,6 +174,15 @@ class Track:
         out.values.append(value)
         for name, column in columns.items():
             out.columns[name].append(None if column is MISSING else column)
+
+
+def _again(step: Step, row: Row, chosen: Chosen) -> list[Row]:
+    """What a stage made of a row before; of several only the chosen one."""
+    try:
+        made = list(step.stage.apply(row))
+    except Exception:
+        return []
+    return made[chosen[step.position] :][:1] if step.position in chosen else made
 
 
 def _document(value: Value) -> Document:
