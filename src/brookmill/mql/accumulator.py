@@ -35,7 +35,9 @@ class Accumulator(Protocol):
         """Take in what ``other`` holds, as if its values had come after."""
         ...
 
-    def result(self) -> Value: ...
+    def result(self) -> Value:
+        """Null where there is none, never MISSING."""
+        ...
 
     def snapshot(self) -> Value:
         """A BSON-encodable value that ``restore`` takes back."""

@@ -31,9 +31,9 @@ class Val:
     """A value in the code being written.
 
     ``text``: a Python expression, free of side effects. ``type``: its BSON type where that is known
-    beforehand, "number"
-    for any numeric one. ``null``, ``missing``: whether it may be so. ``constant``: its value where that is
-    known.
+    beforehand, "number" for any numeric one. ``null``, ``missing``: whether it may be so. ``constant``: its
+    value where that is known. ``clean``: it comes from JSON text as it is, so that it can be written as JSON
+    unchecked. ``iso``: of a date, a local that holds its text with milliseconds in UTC, or None.
     """
 
     text: str
@@ -42,6 +42,7 @@ class Val:
     missing: bool = True
     constant: Value = field(default=_UNKNOWN)
     clean: bool = False
+    iso: str | None = None
 
     @property
     def known(self) -> bool:

@@ -102,6 +102,41 @@ def at_date(value: Value, tz: dt.tzinfo) -> Shown:
     return calendar.shown(moment(value), tz)
 
 
+class Instants:
+    """Milliseconds since the epoch of ISO 8601 texts, read by halves that were seen before.
+
+    The texts of a stream are close together in time: ``heads`` holds dates down to the second (as if in UTC),
+    ``tails`` what may follow (fraction and numeric offset, as milliseconds to add). The moment is
+    ``heads[text[:19]] + tails[text[19:]]``; a KeyError says that ``read`` must look.
+    """
+
+    #: Entries kept at most in each half.
+    LIMIT = 8192
+    _HEAD: Final = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}")
+    _TAIL: Final = re.compile(r"(?:\.[0-9]{1,9})?(?:Z|[+-][0-9]{2}(?::?[0-9]{2})?)?")
+
+    def __init__(self) -> None:
+        self.heads: dict[str, int] = {}
+        self.tails: dict[str, int] = {}
+
+    def read(self, text: str) -> int:
+        """Raises MQLError for what is no date."""
+        moment = ms_from_date(parse_date(text))
+        head, tail = text[:19], text[19:]
+        if self._HEAD.fullmatch(head) and self._TAIL.fullmatch(tail):
+            base = ms_from_date(parse_date(f"{head}Z"))
+            for half in (self.heads, self.tails):
+                if len(half) >= self.LIMIT:
+                    half.clear()
+            self.heads[head] = base
+            self.tails[tail] = moment - base
+        return moment
+
+
+#: Shared by all that runs in a process.
+INSTANTS: Final = Instants()
+
+
 def event_time(value: Value) -> int:
     """Milliseconds since the epoch of what a ``timeField`` gave. Raises MQLError for anything but a date."""
     if type_name(value) != "date":

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import datetime as dt
 import math
 import uuid
 from collections.abc import Callable
@@ -35,6 +36,7 @@ class Encoding(msgspec.Struct, frozen=True):
 
 
 RELAXED = Encoding()
+_ISO = orjson.OPT_UTC_Z | orjson.OPT_NAIVE_UTC
 _OPTIONS = (
     orjson.OPT_PASSTHROUGH_DATETIME | orjson.OPT_PASSTHROUGH_SUBCLASS | orjson.OPT_PASSTHROUGH_DATACLASS
 )
@@ -44,7 +46,8 @@ def iso_text(date: Value) -> str | None:
     """``2024-08-12T21:41:01.788Z``; None outside the years 1-9999."""
     if isinstance(date, DatetimeMS):
         return None
-    text = orjson.dumps(date, option=orjson.OPT_UTC_Z | orjson.OPT_NAIVE_UTC).decode()
+    # Without a zone it is written more than twice as fast.
+    text = orjson.dumps(date.replace(tzinfo=None), None, _ISO).decode()
     return f"{text[1:24]}Z" if len(text) > 24 else f"{text[1:20]}.000Z"
 
 
@@ -69,14 +72,29 @@ def quick_encoder(encoding: Encoding = RELAXED) -> Callable[[Value], bytes]:
         return encoder(encoding)
     iso = encoding.dates == "ISO8601"
     dumps = orjson.dumps
+    date_writer = write_date(encoding)
 
     def default(value: Value) -> Any:
-        return _plain(value, write, iso)
+        return date_writer(value) if type(value) is dt.datetime else _plain(value, write, iso)
 
     def encode(value: Value) -> bytes:
         return dumps(value, default, _OPTIONS)
 
     return encode
+
+
+def write_date(encoding: Encoding) -> Callable[[Value], Any]:
+    """The function that turns a date into what stands for it in JSON; null passes unchanged."""
+    write = _WRITERS[encoding.format]
+    iso = encoding.dates == "ISO8601"
+    usual = encoding == RELAXED
+
+    def written(value: Value) -> Any:
+        if usual and type(value) is dt.datetime and value.year >= 1970:
+            return {"$date": iso_text(value)}
+        return _plain(value, write, iso)
+
+    return written
 
 
 def _plain(value: Value, write: Callable[[Value, str], Any], iso: bool) -> Any:

@@ -8,7 +8,7 @@ it. Only
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -42,6 +42,10 @@ class Shape(Protocol):
 
     def fresh(self) -> bool:
         """Whether ``whole`` builds a new dict each time, which the caller may change."""
+        ...
+
+    def mapped(self, change: Callable[[Val], Val]) -> Shape:
+        """The shape with each value that is laid over the document changed."""
         ...
 
     def parts(self) -> Iterator[Val | None]:
@@ -107,6 +111,9 @@ class Plain:
     def fresh(self) -> bool:
         return False
 
+    def mapped(self, change: Callable[[Val], Val]) -> Shape:  # noqa: ARG002 - nothing is laid over it
+        return self
+
     def parts(self) -> Iterator[Val | None]:
         yield Val(self.name, clean=True) if self.from_json else None
 
@@ -165,6 +172,10 @@ class Overlaid:
 
     def fresh(self) -> bool:
         return True
+
+    def mapped(self, change: Callable[[Val], Val]) -> Shape:
+        fields = {name: change(value) for name, value in self.fields.items()}
+        return Overlaid(self.under.mapped(change), fields)
 
     def parts(self) -> Iterator[Val | None]:
         yield from self.under.parts()
@@ -225,6 +236,10 @@ class Selected:
 
     def fresh(self) -> bool:
         return True
+
+    def mapped(self, change: Callable[[Val], Val]) -> Shape:
+        computed = {name: change(value) for name, value in self.computed.items()}
+        return Selected(self.under.mapped(change), self.kept, computed)
 
     def parts(self) -> Iterator[Val | None]:
         if self.kept:

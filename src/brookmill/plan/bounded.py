@@ -75,8 +75,8 @@ def _through(link: Link, rows: list[Row], reference: bool) -> list[Row]:
     if link.blocking is None:
         return [Row(document, {}) for document in out.values]
     assert track.collector is not None
-    results: list[Row] = track.collector.results(Row({}, {}))
-    return results
+    documents, metas = track.collector.results()
+    return [Row(document, metas[i] if metas else {}) for i, document in enumerate(documents)]
 
 
 def _refuse(position: int, row: Row, reason: str) -> None:

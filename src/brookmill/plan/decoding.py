@@ -16,7 +16,7 @@ from typing import Any
 import msgspec
 
 from brookmill.mql.code import Code, Val
-from brookmill.mql.shape import Trie, deeper
+from brookmill.mql.shape import Shape, Trie, deeper
 from brookmill.mql.values import MISSING
 
 
@@ -57,6 +57,9 @@ class Recorder:
 
     def fresh(self) -> bool:
         return True
+
+    def mapped(self, change: Callable[[Val], Val]) -> Shape:  # noqa: ARG002 - nothing is laid over it
+        return self
 
     def parts(self) -> Iterator[Val | None]:
         yield Val("document", clean=True)
@@ -111,6 +114,9 @@ class Projected:
 
     def fresh(self) -> bool:
         return True
+
+    def mapped(self, change: Callable[[Val], Val]) -> Shape:  # noqa: ARG002 - nothing is laid over it
+        return self
 
     def parts(self) -> Iterator[Val | None]:
         yield Val(self.name, clean=True)

@@ -1,11 +1,9 @@
-"""A pipeline cut where documents must be collected: each link is one fused segment and what takes its
-documents.
-"""
+"""A pipeline cut where documents are collected: a link is a fused segment and what takes its documents."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from brookmill.mql.expression import Expression
@@ -38,8 +36,7 @@ class Link:
     """``steps``, then in the window ``window`` (if there is one) ``inner``, then into ``blocking``, or out.
 
     Positions are those of operators in the statistics, the source being 0. ``first``: it takes the source's
-    batches.
-    ``ts_field``: field that gets the event time. ``columns``: of the sink, on the last link.
+    batches. ``ts_field``: field that gets the event time. ``columns``: of the sink, on the last link.
     """
 
     steps: tuple[Step, ...]
@@ -55,64 +52,61 @@ class Link:
     sink_position: int = 0
 
 
+@dataclass(slots=True)
+class _Cutting:
+    """The links of the main pipeline so far; ``steps`` are those after the last of them."""
+
+    source: SourceStage
+    operators: list[Stage] = field(default_factory=list)
+    links: list[Link] = field(default_factory=list)
+    steps: list[Step] = field(default_factory=list)
+
+    def number(self, stage: Stage) -> int:
+        """The stage's operator position."""
+        self.operators.append(stage)
+        return len(self.operators)
+
+    def take(self, stage: Any) -> None:
+        """The next stage of the main pipeline."""
+        if stage.kind == "window":
+            self.take_window(stage, self.number(stage))
+        else:
+            self.steps.append(Step(stage, self.number(stage)))
+
+    def take_window(self, window: WindowStage, position: int) -> None:
+        inner: list[tuple[Any, int]] = [(stage, self.number(stage)) for stage in window.pipeline]
+        at = next((i for i, (stage, _) in enumerate(inner) if stage.kind == "blocking"), len(inner))
+        blocking, blocking_position = inner[at] if at < len(inner) else (Keep(), position)
+        self.close(
+            window=window,
+            window_position=position,
+            inner=tuple(Step(stage, number) for stage, number in inner[:at]),
+            blocking=blocking,
+            blocking_position=blocking_position,
+        )
+        for stage, number in inner[at + 1 :]:
+            if stage.kind == "blocking":
+                self.close(blocking=stage, blocking_position=number)
+            else:
+                self.steps.append(Step(stage, number))
+
+    def close(self, **end: Any) -> None:
+        """A link of the steps so far and what they end in."""
+        if not self.links:
+            end |= {"first": True, "time_field": self.source.time_field, "ts_field": self.source.ts_field}
+        self.links.append(Link(tuple(self.steps), **end))
+        self.steps = []
+
+
 def cut(
     source: SourceStage, stages: Iterable[Stage], sink: SinkStage | None
 ) -> tuple[list[Link], list[Stage]]:
     """The links of the main pipeline between source and sink, and all their stages by operator position
     from 1.
     """
-    first: dict[str, Any] = {"first": True, "time_field": source.time_field, "ts_field": source.ts_field}
-    operators: list[Stage] = []
-    links: list[Link] = []
-    steps: list[Step] = []
-
-    def number(stage: Stage) -> int:
-        operators.append(stage)
-        return len(operators)
-
+    cutting = _Cutting(source)
     for stage in stages:
-        if stage.kind == "window":
-            window: Any = stage
-            position = number(stage)
-            inner = [(one, number(one)) for one in window.pipeline]
-            at = next((i for i, (one, _) in enumerate(inner) if one.kind == "blocking"), len(inner))
-            before = tuple(Step(one, p) for one, p in inner[:at])
-            blocking, at_position = inner[at] if at < len(inner) else (Keep(), position)
-            links.append(
-                Link(
-                    steps=tuple(steps),
-                    window=window,
-                    window_position=position,
-                    inner=before,
-                    blocking=blocking,
-                    blocking_position=at_position,
-                    **({} if links else first),
-                )
-            )
-            steps = _rest(inner[at + 1 :], links)
-        else:
-            row: Any = stage
-            steps.append(Step(row, number(stage)))
-    links.append(
-        Link(
-            steps=tuple(steps),
-            **({} if links else first),
-            columns={} if sink is None else dict(sink.columns),
-            sink_position=len(operators) + 1,
-        )
-    )
-    return links, operators
-
-
-def _rest(inner: list[tuple[Any, int]], links: list[Link]) -> list[Step]:
-    """Links for what follows a window's first blocking stage; the steps after its last one are handed
-    back.
-    """
-    steps: list[Step] = []
-    for stage, position in inner:
-        if stage.kind == "blocking":
-            links.append(Link(steps=tuple(steps), blocking=stage, blocking_position=position))
-            steps = []
-        else:
-            steps.append(Step(stage, position))
-    return steps
+        cutting.take(stage)
+    columns = {} if sink is None else dict(sink.columns)
+    cutting.close(columns=columns, sink_position=len(cutting.operators) + 1)
+    return cutting.links, cutting.operators

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
 from bson import Int64
@@ -15,7 +15,7 @@ from brookmill.mql.values import Document, date_from_ms
 from brookmill.plan.segment import Segment
 from brookmill.plan.stats import Counts, operator_stats
 from brookmill.plan.track import Meta, Track
-from brookmill.stages import Collector, Row
+from brookmill.stages import Collector, Results, Row
 from brookmill.stages.windows import Windows
 
 if TYPE_CHECKING:
@@ -23,9 +23,7 @@ if TYPE_CHECKING:
 
 
 class Program:
-    """Not safe for threads. ``reference``: no generated code; every document goes through the reference
-    evaluator.
-    """
+    """Not safe for threads. ``reference``: every document goes through the reference evaluator."""
 
     def __init__(self, plan: Plan, accepts: Form, clock: Clock, *, reference: bool = False) -> None:
         self._plan = plan
@@ -34,6 +32,7 @@ class Program:
         self._out = self._fresh()
         self._letters: list[DeadLetter] = []
         self._counts = Counts.of(len(plan.operators) + 2, len(plan.links))
+        self._origin: Document = {}
         self._windows: Windows | None = None
         window = plan.links[0].window
         if window is not None:
@@ -64,6 +63,10 @@ class Program:
     def push(self, batch: Batch) -> tuple[Output, list[DeadLetter]]:
         """Run a batch through; what came of it, in its order. Bad documents are dead letters."""
         self._counts.input[0] += len(batch)
+        if not self._origin and len(batch):
+            # Documents made by a window stem from many; what they have in common is the kind of source.
+            source = batch.meta(0)
+            self._origin = {"source": {name: source[name] for name in ("type",) if name in source}}
         track = self._tracks[0]
         take = track.take_json if batch.form == "json" else track.take_documents
         if self._windows is not None and not self._by_clock:
@@ -113,18 +116,22 @@ class Program:
         operator = self._plan.operator(position)
         self._letters.append(DeadLetter(reason, operator, row.document, row.meta))
 
-    def _fire(self, window: Row, collector: Collector) -> None:
-        """A window has closed: its rows go on to the next link."""
-        self._feed(1, collector.results(window), window)
+    def _fire(self, meta: Document, collector: Collector) -> None:
+        """A window has closed: what it gives goes on to the next link."""
+        self._feed(1, collector.results(), {**self._origin, **meta})
 
-    def _feed(self, index: int, rows: Sequence[Row], window: Row) -> None:
-        self._counts.input[index] += len(rows)
+    def _feed(self, index: int, results: Results, window: Document) -> None:
+        documents, metas = results
+        self._counts.input[index] += len(documents)
         track = self._tracks[index]
-        documents = [row.document for row in rows]
-        track.take_documents(documents, None, 0, lambda i, _: rows[i].meta, self._out)
+
+        def meta(i: int, _: int | None) -> Document:
+            return window if metas is None else metas[i]
+
+        track.take_documents(documents, None, 0, meta, self._out)
         if self._plan.links[index].blocking is not None:
             assert track.collector is not None
-            self._feed(index + 1, track.collector.results(window), window)
+            self._feed(index + 1, track.collector.results(), window)
 
     @property
     def watermark(self) -> int | None:
@@ -153,11 +160,12 @@ class Program:
     def snapshot(self) -> Document:
         """Everything to go on from, between batches; BSON-encodable."""
         windows = None if self._windows is None else storable(self._windows.snapshot())
-        return {"counts": self._counts.snapshot(), "windows": windows}
+        return {"counts": self._counts.snapshot(), "windows": windows, "origin": self._origin}
 
     def restore(self, snapshot: Document) -> None:
         """Go on from ``snapshot`` of a program of the same plan; before the first batch."""
         self._counts.restore(snapshot["counts"])
+        self._origin = snapshot.get("origin", {})  # older checkpoints have none
         if self._windows is not None and snapshot["windows"] is not None:
             self._windows.restore(snapshot["windows"])
 

@@ -1,17 +1,13 @@
 """The generated function of one link: from the documents of a batch to windows, collectors or the output.
 
 It is written in up to two ways. ``json`` takes JSON text and, where it can, decodes only the fields that
-are read;
-whatever goes wrong there, and whatever is unusual, sends that one document to ``documents``, which takes
-decoded
-ones; and whatever goes wrong there sends it to the reference evaluator, which has the last word. So results
-never
-depend on the way that was taken.
+are read; whatever goes wrong there, and whatever is unusual, sends that one document to ``documents``, which
+takes decoded ones; and whatever goes wrong there sends it to the reference evaluator, which has the last
+word. So results never depend on the way that was taken.
 """
 
 from __future__ import annotations
 
-import datetime as dt
 import functools
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -21,8 +17,9 @@ import orjson
 
 from brookmill.connections import Form
 from brookmill.mql.code import Code, Val
-from brookmill.mql.dates import event_time
-from brookmill.mql.encoding import Encoding, quick_encoder, safe_encoder
+from brookmill.mql.dates import INSTANTS, event_time
+from brookmill.mql.encoding import RELAXED, Encoding, quick_encoder, safe_encoder, write_date
+from brookmill.mql.expression import Call, Expression
 from brookmill.mql.shape import Overlaid, Plain, Shape
 from brookmill.mql.values import date_from_ms
 from brookmill.plan.decoding import Detour, Projected, Recorder, projected_decoder
@@ -59,8 +56,7 @@ class Segment:
         """The function ``run(values, times, partition, meta, out)``; ``values`` is a list.
 
         It is bound at run time to ``windows``, ``collect`` (gives the collector of a link without window),
-        ``drops``
-        (counts by operator) and ``detour(index, value, times, partition, meta, out)``.
+        ``drops`` (counts by operator) and ``detour(index, value, times, partition, meta, out)``.
         """
         recorder = Recorder()
         trial = Code(recorder, indent=3)
@@ -120,12 +116,7 @@ class Segment:
     def _write_time(self, code: Code) -> None:
         link = self.link
         if link.time_field is not None:
-            value = code.local(link.time_field.emit(code), "date")
-            kind = code.bind(dt.datetime, "datetime_")
-            slow = code.call(event_time, value)
-            code.line(
-                f"t = round({value.text}.timestamp() * 1000) if type({value.text}) is {kind} else {slow}"
-            )
+            self._write_time_field(code, link.time_field)
         if link.window is not None and not self.windows_by_clock:
             with code.block("if t > high:"):
                 code.line("high = t")
@@ -133,6 +124,26 @@ class Segment:
                     code.line("windows.mark(partition, high)")
                     code.line("trigger = windows.trigger(partition)")
                     code.line("lo = hi = 0")
+
+    @staticmethod
+    def _write_time_field(code: Code, field: Expression) -> None:
+        """The event time into ``t``: text that ``$toDate`` would read is read without making a date of it."""
+        if not isinstance(field, Call) or field.operator.name != "$toDate":
+            code.line(f"t = {code.call(event_time, code.local(field.emit(code)))}")
+            return
+        operand = code.local(field.operands[0].emit(code))
+        text, heads, tails = (
+            operand.text,
+            code.bind(INSTANTS.heads, "heads"),
+            code.bind(INSTANTS.tails, "tails"),
+        )
+        with code.block(f"if type({text}) is str:"):
+            with code.block("try:"):
+                code.line(f"t = {heads}[{text}[:19]] + {tails}[{text}[19:]]")
+            with code.block("except KeyError:"):
+                code.line(f"t = {code.call(INSTANTS.read, text)}")
+        with code.block("else:"):
+            code.line(f"t = {code.call(event_time, code.call(field.operator.function, operand))}")
 
     def _write_event_time(self, code: Code) -> None:
         """The event time becomes a field of the document, where the source was asked for that."""
@@ -153,6 +164,8 @@ class Segment:
     def _write_output(self, code: Code) -> None:
         columns = [(name, e.emit(code)) for name, e in (self.link.columns or {}).items()]
         columns = [(name, code.local(value)) for name, value in columns]
+        if self.accepts == "json":
+            code.shape = code.shape.mapped(functools.partial(self._for_json, code))
         document = code.shape.whole(code)
         if self.accepts == "json":
             document = self._encoded(code, document)
@@ -160,6 +173,18 @@ class Segment:
         for position, (_, value) in enumerate(columns):
             text = f"None if {value.text} is MISSING else {value.text}" if value.missing else value.text
             code.line(f"append_{position}({text})")
+
+    def _for_json(self, code: Code, value: Val) -> Val:
+        """Dates are written here, where they are known to be such; the encoder would have to ask for each."""
+        if value.type != "date" or value.missing:
+            return value
+        text = code.call(write_date(self.encoding), value, hint="write_date_")
+        if value.iso is not None and self.encoding == RELAXED:
+            # Read from text a moment ago: the text serves again, but for dates before 1970.
+            iso, first = value.iso, code.bind("1970")
+            quick = f"{{{code.bind('$date')}: {iso}[:23] + {code.bind('Z')}}}"
+            text = f"({quick} if {iso} is not None and {iso} >= {first} else {text})"
+        return Val(text, "null", missing=False)
 
     def _encoded(self, code: Code, document: str) -> str:
         """Text that encodes the document; what the quick encoder would write wrongly goes to the safe one."""

@@ -64,8 +64,8 @@ INVALID_OPTIONS = 420
 
 S = TypeVar("S", bound=msgspec.Struct)
 
-#: Takes a window that closes: a row without document but with the window's metadata, and what it collected.
-Fire = Callable[["Row", "Collector"], None]
+#: Takes a window that closes: its stream metadata, and what it collected.
+Fire = Callable[[Document, "Collector"], None]
 
 
 class Place(NamedTuple):
@@ -185,13 +185,20 @@ class RowStage(Stage, Protocol):
         ...
 
 
+class Results(NamedTuple):
+    """Documents with the stream metadata of each; ``metas`` None: they are new and have the window's."""
+
+    documents: list[Document]
+    metas: list[Document] | None = None
+
+
 class Collector(Protocol):
     """The documents of one window, as far as a blocking stage needs to remember them."""
 
     def add(self, row: Row) -> None: ...
 
-    def results(self, window: Row) -> list[Row]:
-        """What the stage gives when the window closes. ``window``: a row without document for new ones."""
+    def results(self) -> Results:
+        """What the stage gives when the window closes."""
         ...
 
     def merge(self, other: Self) -> None:

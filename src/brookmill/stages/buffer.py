@@ -8,7 +8,7 @@ from bson import encode
 
 from brookmill.mql.code import Code
 from brookmill.mql.values import Value
-from brookmill.stages import Row
+from brookmill.stages import Results, Row
 
 
 class Buffer:
@@ -20,8 +20,8 @@ class Buffer:
     def add(self, row: Row) -> None:
         self.rows.append(row)
 
-    def results(self, window: Row) -> list[Row]:  # noqa: ARG002 - the rows keep their own metadata
-        return self.rows
+    def results(self) -> Results:
+        return Results([row.document for row in self.rows], [row.meta for row in self.rows])
 
     def merge(self, other: Buffer) -> None:
         self.rows += other.rows

@@ -10,7 +10,7 @@ from bson import Int64
 from brookmill.mql.code import Code
 from brookmill.mql.numbers import INT, from_int
 from brookmill.mql.values import Value
-from brookmill.stages import STAGES, WINDOW, Collector, Kind, Place, Placement, Row
+from brookmill.stages import STAGES, WINDOW, Collector, Kind, Place, Placement, Results, Row
 
 
 class Counted:
@@ -23,8 +23,8 @@ class Counted:
     def add(self, row: Row) -> None:  # noqa: ARG002 - counts whatever comes
         self.count += 1
 
-    def results(self, window: Row) -> list[Row]:
-        return [window.having({self._field: from_int(self.count, INT)})] if self.count else []
+    def results(self) -> Results:
+        return Results([{self._field: from_int(self.count, INT)}] if self.count else [])
 
     def merge(self, other: Counted) -> None:
         self.count += other.count

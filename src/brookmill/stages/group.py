@@ -10,8 +10,8 @@ from brookmill.mql.accumulator import Accumulation, Accumulator, parse_accumulat
 from brookmill.mql.code import Code, Val
 from brookmill.mql.compare import order_key
 from brookmill.mql.expression import Expression, Parser
-from brookmill.mql.values import MISSING, Document, Value
-from brookmill.stages import STAGES, WINDOW, Collector, Kind, Place, Placement, Row
+from brookmill.mql.values import MISSING, Value
+from brookmill.stages import STAGES, WINDOW, Collector, Kind, Place, Placement, Results, Row
 
 #: A group: its ``_id``, then one accumulator a field.
 Group = tuple[Any, ...]
@@ -48,16 +48,13 @@ class Groups:
         for accumulator, one in zip(group[1:], values, strict=True):
             accumulator.add(one)
 
-    def results(self, window: Row) -> list[Row]:
-        names = [name for name, _ in self._stage.fields]
-        rows = []
-        for group in self.groups.values():
-            document: Document = {"_id": group[0]}
-            for name, accumulator in zip(names, group[1:], strict=True):
-                result = accumulator.result()
-                document[name] = None if result is MISSING else result
-            rows.append(window.having(document))
-        return rows
+    def results(self) -> Results:
+        names = ("_id", *[name for name, _ in self._stage.fields])
+        documents = []
+        for value, *accumulators in self.groups.values():
+            values = [value, *[accumulator.result() for accumulator in accumulators]]
+            documents.append(dict(zip(names, values, strict=True)))
+        return Results(documents)
 
     def merge(self, other: Groups) -> None:
         for key, group in other.groups.items():
@@ -122,8 +119,9 @@ class GroupStage:
             code.line(f"{known} = {key.text}")
         else:
             code.line(f"{known} = {key.text} if type({key.text}) is str else {code.call(group_key, key)}")
-        code.line(f"{group} = {collector}.groups.get({known})")
-        with code.block(f"if {group} is None:"):
+        with code.block("try:"):
+            code.line(f"{group} = {collector}.groups[{known}]")
+        with code.block("except KeyError:"):
             code.line(f"{group} = {collector}.open({known}, {key.text})")
         names = [code.fresh("a") for _ in self.fields]
         if names:

@@ -8,7 +8,7 @@ from typing import ClassVar, Self
 from brookmill.mql.code import Code
 from brookmill.mql.sorting import Order, parse_order
 from brookmill.mql.values import Value
-from brookmill.stages import STAGES, WINDOW, Collector, Kind, Place, Placement, Row
+from brookmill.stages import STAGES, WINDOW, Collector, Kind, Place, Placement, Results
 from brookmill.stages.buffer import Buffer, emit_row
 
 
@@ -19,8 +19,9 @@ class Sorted(Buffer):
         super().__init__()
         self._order = order
 
-    def results(self, window: Row) -> list[Row]:  # noqa: ARG002 - the rows keep their own metadata
-        return self._order.sorted(self.rows, lambda row: row.document)
+    def results(self) -> Results:
+        self.rows = self._order.sorted(self.rows, lambda row: row.document)
+        return super().results()
 
 
 @STAGES("$sort")

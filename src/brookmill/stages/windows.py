@@ -16,7 +16,7 @@ from bson import Int64
 
 from brookmill.clock import Clock
 from brookmill.mql.values import Document, date_from_ms
-from brookmill.stages import Collector, Fire, Row
+from brookmill.stages import Collector, Fire
 
 #: Later than any event.
 NEVER: Final = 2**63
@@ -126,7 +126,7 @@ class Windows:
     def _close(self, start: int) -> None:
         end = start + self.timing.size
         self._closed = max(self._closed, end)
-        self._fire(Row({}, self.meta({}, start, end), self.now), self._open.pop(start))
+        self._fire(self.meta({}, start, end), self._open.pop(start))
 
     @staticmethod
     def meta(meta: Document, start: int, end: int) -> Document:

@@ -11,6 +11,9 @@ from brookmill.mql.expression import Constant, Parser
 from brookmill.mql.numbers import CONTEXT, DECIMAL, INT, Total, from_decimal, from_int
 from brookmill.mql.values import INT32_MAX, INT32_MIN, Value
 
+#: Integers up to here are doubles too.
+_EXACT = 2**53
+
 
 class _Summed:
     """Numbers added up: 32-bit ints by themselves, where they are quick, everything else in ``rest``."""
@@ -78,7 +81,9 @@ class Sum(_Summed):
         self.join(other)
 
     def result(self) -> Value:
-        return from_int(self.ints, INT) if self.rest is None else self.total().result()
+        if self.rest is not None:
+            return self.total().result()
+        return self.ints if INT32_MIN <= self.ints <= INT32_MAX else from_int(self.ints, INT)
 
     def snapshot(self) -> Value:
         return self.state()
@@ -100,7 +105,8 @@ class Avg(_Summed):
     on_any: ClassVar[tuple[str, ...]] = ()
 
     def __init__(self) -> None:
-        super().__init__()
+        self.ints = 0
+        self.rest = None
         self.count = 0
 
     @classmethod
@@ -118,6 +124,8 @@ class Avg(_Summed):
     def result(self) -> Value:
         if not self.count:
             return None
+        if self.rest is None and -_EXACT < self.ints < _EXACT:
+            return self.ints / self.count
         total = self.total()
         if total.kind == DECIMAL:
             return from_decimal(CONTEXT.divide(total.decimal(), self.count))

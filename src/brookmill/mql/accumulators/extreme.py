@@ -58,7 +58,9 @@ class _Extreme:
     def result(self) -> Value:
         if self.number is self.nothing:
             return None if self.other is MISSING else self.other
-        if self.other is not MISSING and compare(self.other, self.number) == self.sense:
+        if self.other is MISSING:
+            return self.number
+        if compare(self.other, self.number) == self.sense:
             return self.other
         return self.number
 

@@ -35,7 +35,7 @@ class First:
             self.add(other.value)
 
     def result(self) -> Value:
-        return self.value
+        return None if self.value is MISSING else self.value
 
     def snapshot(self) -> Value:
         return [self.empty, boxed(self.value)]
@@ -71,7 +71,7 @@ class Last:
         self.value = other.value
 
     def result(self) -> Value:
-        return self.value
+        return None if self.value is MISSING else self.value
 
     def snapshot(self) -> Value:
         return boxed(self.value)

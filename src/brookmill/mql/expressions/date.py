@@ -128,6 +128,16 @@ def parsed_quickly(code: Code, text: Val, slow: str) -> Val:
     if text.known and type(text.constant) is not str:
         return Val(slow, "date", missing=False)
     read, ends = code.bind(dt.datetime.fromisoformat, "fromisoformat_"), code.bind(("+00:00", "Z"))
+    found, iso = code.fresh(), code.fresh("iso")
     shape = f"{text.text}[4:20:3] == {code.bind('--T::.')} and {text.text}[23:] in {ends}"
-    condition = f"type({text.text}) is str and {shape}"
-    return Val(f"{read}({text.text}) if {condition} else {slow}", "date", missing=False)
+    with code.block(f"if type({text.text}) is str and {shape}:"):
+        with code.block("try:"):
+            code.line(f"{found} = {read}({text.text})")
+            code.line(f"{iso} = {text.text}")
+        with code.block("except ValueError:"):  # the right shape, but no such day or hour
+            code.line(f"{found} = {slow}")
+            code.line(f"{iso} = None")
+    with code.block("else:"):
+        code.line(f"{found} = {slow}")
+        code.line(f"{iso} = None")
+    return Val(found, "date", missing=False, iso=iso)
