@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from typing import Final
 
 from brookmill.mql.errors import MQLError
@@ -22,47 +23,79 @@ def bounded_items(count: int, operator: str) -> None:
     """Raises MQLError when an array of ``count`` items would be too large."""
     if count > MAX_ITEMS:
         raise MQLError(f"{operator} would build an array of more than {MAX_ITEMS} items", 146)
+    charge(count, operator)
+
+
+def charge(items: int, operator: str) -> None:
+    """Count items that are gone through or built, if that may happen again and again. Raises MQLError."""
+    if _OPEN.growth is not None:
+        _OPEN.growth.spend(items, operator)
 
 
 class Growth:
-    """What it takes to build a value step by step: each step may copy all of it.
+    """What the loops of an expression cost, and the values they build: each step may copy all of a value.
 
-    ``nested``: a step may hold the value before several times, by reference and free of cost, until somebody
-    writes it out; then every step is weighed to its bottom.
+    One for the outermost loop and all loops in it.
     """
 
     #: The types of values that can grow.
     GROWING: Final = frozenset({str, list, dict})
-    #: About a quarter of a second, in items copied.
+    #: About half a second, in items copied.
     LIMIT: Final = 1 << 26
-    #: What a character and a visit cost, in items copied.
-    CHARACTERS, VISIT = 16, 16
+    #: What a character and a step cost, in items copied.
+    CHARACTERS, STEP = 16, 24
 
-    __slots__ = ("nested", "operator", "spent")
+    __slots__ = ("spent",)
 
-    def __init__(self, operator: str, *, nested: bool) -> None:
-        self.operator = operator
-        self.nested = nested
+    def __init__(self) -> None:
         self.spent = 0
 
-    def add(self, value: Value) -> None:
-        """One more step gave ``value``. Raises MQLError when it takes too much."""
+    def enter(self, items: list[Value], operator: str) -> None:
+        """A loop over ``items`` begins. Raises MQLError when all of them take too much."""
+        self.spend(len(items) * self.STEP, operator)
+
+    def add(self, value: Value, operator: str, *, deep: bool = False) -> None:
+        """A step gave ``value``. Raises MQLError when all of them take too much.
+
+        ``deep``: it may hold the same value several times, by reference and free of cost, until somebody
+        writes it out; then it is weighed to its bottom.
+        """
         kind = type(value)
         if kind is str:
-            self.spent += len(value) // self.CHARACTERS
+            self.spend(len(value) // self.CHARACTERS, operator)
         elif kind is list or kind is dict:
-            self.spent += len(value)
-            if self.nested:
-                self._visit(value)
-        if self.spent > self.LIMIT:
-            raise MQLError(f"{self.operator} builds a value that is too large", 146)
+            self.spend(len(value), operator)
+            if deep:
+                self._visit(value, operator)
 
-    def _visit(self, value: Value) -> None:
+    def spend(self, items: int, operator: str) -> None:
+        """Raises MQLError when all of it takes too much."""
+        self.spent += items
+        if self.spent > self.LIMIT:
+            raise MQLError(f"{operator} takes too many steps or builds a value that is too large", 146)
+
+    def _visit(self, value: Value, operator: str) -> None:
         waiting = [value]
         while waiting:
             inner = waiting.pop()
-            self.spent += len(inner) * self.VISIT
-            if self.spent > self.LIMIT:
-                return
+            self.spend(len(inner) * self.STEP, operator)
             parts = inner.values() if type(inner) is dict else inner
             waiting += [part for part in parts if type(part) is list or type(part) is dict]
+
+
+class _Open(threading.local):
+    growth: Growth | None = None
+
+
+#: The growth of the loop that runs in this thread.
+_OPEN: Final = _Open()
+
+
+def open_growth() -> Growth:
+    """An outermost loop begins: all that its steps go through and build counts together."""
+    growth = _OPEN.growth = Growth()
+    return growth
+
+
+def close_growth() -> None:
+    _OPEN.growth = None

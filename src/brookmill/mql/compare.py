@@ -10,6 +10,7 @@ from typing import Any
 from bson import Binary, Decimal128
 from bson.binary import UUID_SUBTYPE
 
+from brookmill.mql.bounds import Growth, charge
 from brookmill.mql.values import INT64_MAX, INT64_MIN, MISSING, Value, ms_from_date, type_name
 
 #: Types that compare with each other share a rank. Missing sorts before null.
@@ -56,6 +57,11 @@ def _number(value: Any) -> tuple[Any, ...]:
     return (1, number) if number == number else (0,)  # noqa: PLR0124 - NaN sorts before all numbers
 
 
+def _array(value: Any) -> tuple[Any, ...]:
+    charge(len(value) * Growth.STEP, "comparison")
+    return tuple([order_key(item) for item in value])
+
+
 def _object(value: Any) -> tuple[Any, ...]:
     return tuple([(key[0], name, key) for name, item in value.items() for key in (order_key(item),)])
 
@@ -76,7 +82,7 @@ _KEYS: dict[str, Callable[[Any], tuple[Any, ...]]] = {
     "decimal": _number,
     "string": lambda value: (value,),
     "object": _object,
-    "array": lambda value: tuple([order_key(item) for item in value]),
+    "array": _array,
     "binData": _binary,
     "objectId": lambda value: (value.binary,),
     "bool": lambda value: (value,),

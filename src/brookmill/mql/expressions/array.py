@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from brookmill.mql.bounds import bounded_items
+from brookmill.mql.bounds import Growth, bounded_items, charge
 from brookmill.mql.compare import equal
 from brookmill.mql.errors import MQLError
 from brookmill.mql.expression import Expression, Parser, operator
@@ -72,6 +72,7 @@ def last(array: Value) -> Value:
 def in_(value: Value, array: Value) -> bool:
     if not isinstance(array, list):
         raise MQLError(f"$in requires an array as a second argument, found: {type_name(array)}", 40081)
+    charge(len(array) * Growth.STEP, "$in")
     return any(equal(value, item) for item in array)
 
 
@@ -145,6 +146,7 @@ def index_of_array(array: Value, value: Value, start: Value = 0, end: Value = IN
     bounds = [_int32(bound, "$indexOfArray bound", 40096) for bound in (start, end)]
     if min(bounds) < 0:
         raise MQLError("$indexOfArray requires a nonnegative starting and ending index", 40097)
+    charge(len(array) * Growth.STEP, "$indexOfArray")
     for at in range(bounds[0], min(bounds[1], len(array))):
         if equal(array[at], value):
             return at

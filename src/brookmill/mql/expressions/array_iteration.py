@@ -6,13 +6,26 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
+from typing import Any
 
-from brookmill.mql.bounds import Growth
+from brookmill.mql.bounds import Growth, close_growth, open_growth
 from brookmill.mql.code import Code, Val
 from brookmill.mql.errors import MQLError
-from brookmill.mql.expression import EXPRESSIONS, Codes, Constant, Env, Expression, Parser
-from brookmill.mql.expressions.boolean import truth
+from brookmill.mql.expression import (
+    EXPRESSIONS,
+    ArrayLiteral,
+    Call,
+    Codes,
+    Constant,
+    Env,
+    Expression,
+    ObjectLiteral,
+    Parser,
+    Path,
+)
+from brookmill.mql.expressions.boolean import Conjunction, truth
+from brookmill.mql.expressions.conditional import Cond, IfNull, Switch
 from brookmill.mql.numbers import is_number, to_float
 from brookmill.mql.values import INT32_MAX, MISSING, Document, Value, nullish, truthy, type_name
 
@@ -65,6 +78,69 @@ def _bound(env: Env, index: str | None, at: int, **variables: Value) -> Env:
     return {**env, **variables} if index is None else {**env, **variables, index: at}
 
 
+#: Types of results that cannot grow.
+_SMALL = {"number", "int", "long", "double", "decimal", "bool", "date", "null", "timestamp", "objectId"}
+
+
+#: Chapters whose operators take the same time for all operands; those of "comparison" do beside a scalar.
+_EVEN = ("arithmetic", "boolean", "date", "trigonometry", "bitwise")
+
+
+def _light(part: Any) -> bool:
+    """Whether an expression neither loops nor builds: a step of it costs about the same, whatever comes."""
+    if isinstance(part, Call):
+        chapter = part.operator.function.__module__.rpartition(".")[2]
+        scalar = any(isinstance(o, Constant) and not isinstance(o.value, (list, dict)) for o in part.operands)
+        even = chapter.startswith(_EVEN) or (chapter == "comparison" and scalar)
+        return even and all(map(_light, part.operands))
+    if isinstance(part, tuple):
+        return all(map(_light, part))
+    if isinstance(part, (Constant, Path, str)) or part is None:
+        return True
+    steady = isinstance(part, (ObjectLiteral, ArrayLiteral, Cond, IfNull, Switch, Conjunction))
+    return steady and all(_light(getattr(part, field.name)) for field in fields(part))
+
+
+#: The variable under which the loops of the reference evaluator share their ``Growth``.
+_GROWTH = "@growth"
+
+
+@contextmanager
+def _growing(env: Env, items: list[Value], name: str) -> Iterator[tuple[Env, Growth]]:
+    """What a loop in ``env`` sees, and the growth that it shares with the loops around it."""
+    outer: Growth | None = env.get(_GROWTH)
+    growth = outer or open_growth()
+    try:
+        growth.enter(items, name)
+        yield {**env, _GROWTH: growth}, growth
+    finally:
+        if outer is None:
+            close_growth()
+
+
+@contextmanager
+def _emit_growing(code: Code, items: str, name: str, *, light: bool) -> Iterator[Val | None]:
+    """The same in code, for a loop that is not ``light``: the local with the growth."""
+    enter = f".enter({items}, {code.bind(name)})"
+    outer = code.variables.get(_GROWTH)
+    if outer is not None:
+        code.line(outer.text + enter)
+    if outer is not None or light:
+        yield None if light else outer
+        return
+    growth = code.local(Val(code.call(open_growth)), "g")
+    with code.block("try:"), code.scope({_GROWTH: growth}):
+        code.line(growth.text + enter)
+        yield growth
+    with code.block("finally:"):
+        code.line(code.call(close_growth))
+
+
+def _emit_added(code: Code, growth: Val, value: str, name: str, *, deep: bool = False) -> None:
+    with code.block(f"if type({value}) in {code.bind(Growth.GROWING)}:"):
+        code.line(f"{growth.text}.add({value}, {code.bind(name)}{', deep=True' if deep else ''})")
+
+
 @contextmanager
 def _each(code: Code, items: str, index: str | None, variables: dict[str, Val]) -> Iterator[None]:
     """A loop over ``items`` whose first variable is the item; a document given up inside leaves by an
@@ -89,6 +165,7 @@ class Map:
     name: str
     index: str | None
     inner: Expression
+    light: bool
 
     @classmethod
     def parse(cls, operand: Value, parser: Parser) -> Expression:
@@ -96,17 +173,20 @@ class Map:
         array = parser.at("input").expression(spec["input"])
         seeing, names = _named(parser, spec, **{"as": "this", "arrayIndexAs": "IDX"})
         inner = seeing.at("in").expression(spec["in"])
-        return cls(array, names["as"], _index(names, spec["in"]), inner)
+        return cls(array, names["as"], _index(names, spec["in"]), inner, _light(inner))
 
     def evaluate(self, env: Env) -> Value:
         items = items_of(self.array.evaluate(env), "$map", 16883)
         if items is None:
             return None
-        values = [
-            self.inner.evaluate(_bound(env, self.index, i, **{self.name: item}))
-            for i, item in enumerate(items)
-        ]
-        return [None if value is MISSING else value for value in values]
+        values = []
+        with _growing(env, items, "$map") as (inside, growth):
+            for i, item in enumerate(items):
+                value = self.inner.evaluate(_bound(inside, self.index, i, **{self.name: item}))
+                if not self.light:
+                    growth.add(value, "$map")
+                values.append(None if value is MISSING else value)
+        return values
 
     def emit(self, code: Code) -> Val:
         if code.deep:
@@ -116,8 +196,14 @@ class Map:
         code.line(f"{found} = None")
         with code.block(f"if {items} is not None:"):
             code.line(f"{found} = []")
-            with _each(code, items, self.index, {self.name: Val(item, missing=False)}):
+            variables = {self.name: Val(item, missing=False)}
+            with (
+                _emit_growing(code, items, "$map", light=self.light) as growth,
+                _each(code, items, self.index, variables),
+            ):
                 value = code.local(self.inner.emit(code))
+                if growth is not None and value.type not in _SMALL:
+                    _emit_added(code, growth, value.text, "$map")
                 text = f"None if {value.text} is MISSING else {value.text}" if value.missing else value.text
                 code.line(f"{found}.append({text})")
         return Val(found, "array", missing=False)
@@ -133,6 +219,7 @@ class Filter:
     index: str | None
     condition: Expression
     limit: Expression
+    light: bool
 
     @classmethod
     def parse(cls, operand: Value, parser: Parser) -> Expression:
@@ -142,7 +229,7 @@ class Filter:
         seeing, names = _named(parser, spec, **{"as": "this", "arrayIndexAs": "IDX"})
         condition = seeing.at("cond").expression(spec["cond"])
         limit = parser.at("limit").expression(spec["limit"]) if "limit" in spec else Constant(None)
-        return cls(array, names["as"], _index(names, spec["cond"]), condition, limit)
+        return cls(array, names["as"], _index(names, spec["cond"]), condition, limit, _light(condition))
 
     def evaluate(self, env: Env) -> Value:
         items = items_of(self.array.evaluate(env), "$filter", 28651)
@@ -150,11 +237,12 @@ class Filter:
             return None
         limit = _limit(self.limit.evaluate(env))
         chosen: list[Value] = []
-        for i, item in enumerate(items):
-            if truthy(self.condition.evaluate(_bound(env, self.index, i, **{self.name: item}))):
-                chosen.append(item)
-                if len(chosen) == limit:
-                    break
+        with _growing(env, items, "$filter") as (inside, _):
+            for i, item in enumerate(items):
+                if truthy(self.condition.evaluate(_bound(inside, self.index, i, **{self.name: item}))):
+                    chosen.append(item)
+                    if len(chosen) == limit:
+                        break
         return chosen
 
     def emit(self, code: Code) -> Val:
@@ -167,7 +255,11 @@ class Filter:
             limit = self.limit.emit(code)
             bound = None if limit.type == "null" else code.local(Val(code.call(_limit, limit))).text
             code.line(f"{found} = []")
-            with _each(code, items, self.index, {self.name: Val(item, missing=False)}):
+            variables = {self.name: Val(item, missing=False)}
+            with (
+                _emit_growing(code, items, "$filter", light=self.light),
+                _each(code, items, self.index, variables),
+            ):
                 condition = truth(code, self.condition.emit(code))
                 with code.block(f"if {condition}:"):
                     code.line(f"{found}.append({item})")
@@ -199,6 +291,7 @@ class Reduce:
     value: str
     index: str | None
     inner: Expression
+    light: bool
     #: Whether a step may take the value so far more than once, so that it could grow without measure.
     multiplies: bool
 
@@ -212,34 +305,39 @@ class Reduce:
         seeing, names = _named(parser, spec, **defaults)
         inner = seeing.at("in").expression(spec["in"])
         value, index = names["valueAs"], _index(names, spec["in"])
-        return cls(array, initial, names["as"], value, index, inner, _multiplies(spec["in"], value))
+        multiplies = _multiplies(spec["in"], value)
+        light = _light(inner) and not multiplies
+        return cls(array, initial, names["as"], value, index, inner, light, multiplies)
 
     def evaluate(self, env: Env) -> Value:
         items = items_of(self.array.evaluate(env), "$reduce", 40080)
         if items is None:
             return None
-        value, growth = self.initial.evaluate(env), Growth("$reduce", nested=self.multiplies)
-        for i, item in enumerate(items):
-            variables = {self.name: item, self.value: value}
-            value = self.inner.evaluate(_bound(env, self.index, i, **variables))
-            growth.add(value)
+        value = self.initial.evaluate(env)
+        with _growing(env, items, "$reduce") as (inside, growth):
+            for i, item in enumerate(items):
+                variables = {self.name: item, self.value: value}
+                value = self.inner.evaluate(_bound(inside, self.index, i, **variables))
+                if not self.light:
+                    growth.add(value, "$reduce", deep=self.multiplies)
         return value
 
     def emit(self, code: Code) -> Val:
         if code.deep:
             return code.local(code.evaluate(self))
         items = _emit_items(code, self.array, "$reduce", 40080)
-        found, item, growth = code.fresh(), code.fresh(), code.fresh("g")
+        found, item = code.fresh(), code.fresh()
         code.line(f"{found} = None")
         with code.block(f"if {items} is not None:"):
             code.line(f"{found} = {self.initial.emit(code).text}")
-            new = code.bind(Growth, "Growth_")
-            code.line(f"{growth} = {new}({code.bind('$reduce')}, nested={self.multiplies})")
             variables = {self.name: Val(item, missing=False), self.value: Val(found)}
-            with _each(code, items, self.index, variables):
+            with (
+                _emit_growing(code, items, "$reduce", light=self.light) as growth,
+                _each(code, items, self.index, variables),
+            ):
                 code.line(f"{found} = {self.inner.emit(code).text}")
-                with code.block(f"if type({found}) in {code.bind(Growth.GROWING)}:"):
-                    code.line(f"{growth}.add({found})")
+                if growth is not None:
+                    _emit_added(code, growth, found, "$reduce", deep=self.multiplies)
         return Val(found)
 
 
