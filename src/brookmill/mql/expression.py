@@ -17,6 +17,7 @@ from typing import Any, Literal, NamedTuple, Protocol, TypeVar
 from brookmill.mql import paths
 from brookmill.mql.code import Code, Val
 from brookmill.mql.errors import PlanError
+from brookmill.mql.refusals import unrecognized
 from brookmill.mql.values import MISSING, Document, Value
 from brookmill.registry import Registry
 
@@ -341,7 +342,7 @@ class Parser(NamedTuple):
     def _operator(self, name: str, operand: Value) -> Expression:
         member = EXPRESSIONS.get(name)
         if member is None:
-            raise self.wrong(f"Unrecognized expression '{name[:50]}'", 168)
+            raise self.wrong(unrecognized(name), 168)
         if not isinstance(member, Operator):
             return member.parse(operand, self)
         if member.takes == "members" or (member.takes == "either" and _named(operand)):
