@@ -20,7 +20,6 @@ GAPS = {
     "stages/limit",
     "stages/project",
     "stages/replaceRoot",
-    "stages/replaceWith",
     "stages/set",
     "stages/sort",
     "stages/unset",
