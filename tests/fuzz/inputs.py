@@ -1,0 +1,135 @@
+"""One input of the fuzzer: made from its seed, and asked of the parser and both evaluators."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Callable
+from typing import Any
+
+from fuzz import texts
+from fuzz.mutation import Mutator
+
+from brookmill.clock import VirtualClock
+from brookmill.connections import Batch
+from brookmill.errors import DocumentError
+from brookmill.mql import MISSING, PlanError, Value, parse_json
+from brookmill.mql.api import env, generated_match, generated_value
+from brookmill.mql.encoding import encoder
+from brookmill.mql.expression import parse_expression
+from brookmill.mql.filter import parse_filter
+from brookmill.plan import bounded, plan
+
+_ENCODE = encoder()
+START = 1_700_000_000_000
+
+
+
+class Wrong(Exception):
+    """The program did what it must not do."""
+
+
+def ask(seed: int) -> None:
+    """Make and ask the input of ``seed``. Raises whatever must not be raised."""
+    source = random.Random(seed)
+    kind = source.choices(list(KINDS), [weight for weight, _ in KINDS.values()])[0]
+    KINDS[kind][1](source)
+
+
+def refused(call: Callable[[], Any], *errors: type[Exception]) -> Any:
+    """What ``call`` gives; None where it raises one of ``errors``."""
+    try:
+        return call()
+    except errors as e:
+        str(e)
+        return None
+
+
+def expression(source: random.Random) -> None:
+    mutator = Mutator(source)
+    row = mutator.row("expressions")
+    spec, document = mutator.spoilt(row["expr"]), mutator.spoilt(row.get("doc", {}))
+    parsed = refused(lambda: parse_expression(spec), PlanError)
+    if parsed is None or not isinstance(document, dict):
+        return
+    for evaluate in (lambda: parsed.evaluate(env(document)), lambda: generated_value(parsed, document)):
+        write(refused(evaluate, DocumentError))
+
+
+def write(value: Value) -> None:
+    """As a sink would. Texts that are no UTF-8 cannot come from a source, only from a Python program."""
+    try:
+        _ENCODE({} if value is MISSING else {"value": value})
+    except DocumentError:
+        pass
+    except TypeError as e:
+        if "surrogates not allowed" not in str(e):
+            raise
+
+
+def query(source: random.Random) -> None:
+    mutator = Mutator(source)
+    row = mutator.row("query")
+    spec = mutator.spoilt(row["query"])
+    parsed = refused(lambda: parse_filter(spec), PlanError)
+    if parsed is None:
+        return
+    for given in [*row.get("matches", []), *row.get("rejects", [])][:4]:
+        document = mutator.spoilt(given)
+        if isinstance(document, dict):
+            refused(lambda d=document: parsed.matches(env(d)), DocumentError)
+            refused(lambda d=document: generated_match(parsed, d), DocumentError)
+
+
+def stages(source: random.Random) -> None:
+    mutator = Mutator(source)
+    if source.random() < 0.5:
+        row = mutator.row("accumulators")
+        specs: Value = [{"$group": {"_id": "$k", "result": row["spec"]}}]
+    else:
+        row = mutator.row("stages")
+        specs = row["stages"] if "stages" in row else [row["stage"]]
+    specs = mutator.spoilt(specs)
+    documents = [one for one in map(mutator.spoilt, row.get("docs", [])) if isinstance(one, dict)]
+    for reference in (True, False):
+        made = refused(lambda r=reference: bounded.run(specs, documents, reference=r), DocumentError, PlanError)
+        write(made)
+
+
+def text(source: random.Random) -> None:
+    raw = texts.text(source)
+    value = refused(lambda: parse_json(raw), DocumentError)
+    write(value)
+    refused(lambda: parse_json(raw.decode("utf-8", "surrogatepass")), DocumentError, UnicodeDecodeError)
+
+
+def batch(source: random.Random) -> None:
+    """Spoilt texts through a spoilt pipeline of a processor."""
+    mutator = Mutator(source)
+    row = mutator.row("stages")
+    middle = mutator.spoilt(row["stages"] if "stages" in row else [row["stage"]], 1)
+    if source.random() < 0.5:
+        middle = [{"$tumblingWindow": {"interval": {"size": 1, "unit": "second"}, "pipeline": middle}}]
+    given = mutator.spoilt({"documents": []}, 1) if source.random() < 0.02 else {"documents": []}
+    pipeline = [{"$source": given}, *(middle if isinstance(middle, list) else [middle])]
+    planned = refused(lambda: plan(pipeline, {}, sinkless=True), PlanError)
+    if planned is None:
+        return
+    raws = [texts.text(source) for _ in range(8)]
+    times = [START + source.randrange(-5_000, 5_000) for _ in raws]
+    for reference in (False, True):
+        program = planned.program("json", VirtualClock(START / 1000), reference=reference)
+        letters = program.push(Batch(raws, times))[1] + program.tick(START + 60_000, START)[1]
+        strange = [letter.reason for letter in letters if letter.reason.startswith("internal error")]
+        if strange:
+            raise Wrong(strange[0])
+        program.restore(program.snapshot())
+
+
+#: How an input is made and asked, and how often.
+KINDS: dict[str, tuple[int, Callable[[random.Random], None]]] = {
+    "expression": (45, expression),
+    "query": (18, query),
+    "stages": (15, stages),
+    "text": (20, text),
+    "batch": (2, batch),
+}
