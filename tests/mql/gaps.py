@@ -3,17 +3,6 @@
 from __future__ import annotations
 
 GAPS = {
-    "query/all",
-    "query/and",
-    "query/expr",
-    "query/in",
-    "query/mod",
-    "query/nin",
-    "query/nor",
-    "query/not",
-    "query/or",
-    "query/regex",
-    "query/type",
     "stages/addFields",
     "stages/count",
     "stages/group",

@@ -15,7 +15,7 @@ from brookmill import mql, upstream
 from brookmill.mql.accumulator import ACCUMULATORS
 from brookmill.mql.api import env, generated_match, generated_value
 from brookmill.mql.expression import EXPRESSIONS, parse_expression
-from brookmill.mql.filter import PREDICATES, parse_filter
+from brookmill.mql.filter import DOCUMENT_PREDICATES, PREDICATES, parse_filter
 from brookmill.plan import bounded
 from brookmill.stages import STAGES
 
@@ -25,7 +25,7 @@ _FILTER = {"$and", "$or", "$nor", "$not", "$expr", "$comment", "$near", "$nearSp
 #: Family -> names upstream has, names we have.
 FAMILIES = {
     "expressions": (upstream.EXPRESSIONS, EXPRESSIONS),
-    "query": (upstream.QUERY_OPERATORS, {*PREDICATES, *_FILTER}),
+    "query": (upstream.QUERY_OPERATORS, {*PREDICATES, *DOCUMENT_PREDICATES, *_FILTER}),
     "accumulators": (upstream.ACCUMULATORS, ACCUMULATORS),
     "stages": (upstream.STAGES, STAGES),
 }

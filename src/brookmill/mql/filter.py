@@ -59,6 +59,10 @@ class Filter(Protocol):
 PREDICATES: Registry[Callable[[Value, FilterParser], Predicate | Filter]] = Registry(
     "query operator", "brookmill.mql.query"
 )
+#: ``{$jsonSchema: operand}``: the same for operators of the document as a whole.
+DOCUMENT_PREDICATES: Registry[Callable[[Value, FilterParser], Predicate]] = Registry(
+    "query operator of the document", "brookmill.mql.query"
+)
 
 
 def passes(predicate: Predicate, value: Value) -> bool:
@@ -107,6 +111,8 @@ class Test:
         return passes(self.predicate, value)
 
     def emit(self, code: Code) -> str:
+        if not self.names:
+            return code.call(self.leaf, code.shape.whole(code))
         steady = len(self.names) == 1 or code.shape.steady(self.names)
         if steady:
             return self._emit_leaf(code, code.local(code.shape.read(code, self.names)))
@@ -197,6 +203,8 @@ class FilterParser(NamedTuple):
     names: tuple[str, ...] = ()
     siblings: Any = None
     depth: int = 0
+    #: Whether what is being read is for a part of the document only.
+    below: bool = False
 
     def at(self, *steps: str | int) -> Self:
         return self._replace(path=(*self.path, *steps), depth=self.depth + 1)
@@ -222,17 +230,25 @@ class FilterParser(NamedTuple):
             parts = self._list(name, value)
             yield Every(parts) if name == "$and" else Some(parts) if name == "$or" else Not(Some(parts))
         elif name == "$expr":
+            if self.below:
+                raise self.wrong("$expr can only be applied to the top-level document")
             yield Expr(parse_expression(value, path=self.path))
+        elif name in DOCUMENT_PREDICATES:
+            yield Test((), DOCUMENT_PREDICATES[name](value, self))
         elif name != "$comment":
             raise self.wrong(f"unknown top level operator: {name[:50]}")
 
     def _list(self, name: str, value: Value) -> tuple[Filter, ...]:
         if type(value) is not list or not value:
             raise self.wrong(f"{name} argument must be a nonempty array")
+        if not all(type(item) is dict for item in value):
+            raise self.wrong("$or/$and/$nor entries need to be full objects")
         return tuple(self.at(i).filter(item) for i, item in enumerate(value))
 
     def _tests(self, value: Value) -> Iterator[Filter]:
         if type(value) is dict and next(iter(value), "")[:1] == "$":
+            if "$options" in value and "$regex" not in value:
+                raise self.wrong("$options needs a $regex")
             for name, operand in value.items():
                 if name not in {"$options", "$comment"}:
                     yield self._replace(siblings=value).at(name).test(name, operand)
@@ -251,6 +267,8 @@ class FilterParser(NamedTuple):
         if name == "$not":
             if not isinstance(operand, Regex) and (type(operand) is not dict or not operand):
                 raise self.wrong("$not needs a regex or a document")
+            if type(operand) is dict and next(iter(operand))[:1] != "$":
+                raise self.wrong(f"unknown operator: {next(iter(operand))[:50]}")
             return Not(self.tests(operand))
         parse = PREDICATES.get(name)
         if parse is None:

@@ -61,7 +61,7 @@ def parse_elem_match(operand: Value, parser: FilterParser) -> Predicate:
     first = next(iter(operand), "")
     if first[:1] == "$" and first not in _JOINERS:
         return ElemMatch(parser._replace(names=("",)).tests(operand), objects=False)
-    return ElemMatch(parser.filter(operand), objects=True)
+    return ElemMatch(parser._replace(below=True).filter(operand), objects=True)
 
 
 @PREDICATES("$all")
@@ -70,10 +70,12 @@ def parse_all(operand: Value, parser: FilterParser) -> Filter:
         raise parser.wrong("$all needs an array")
     if not operand:
         return Test(parser.names, Size(-1))
-    parts: list[Filter] = []
-    for i, item in enumerate(operand):
-        if type(item) is dict and next(iter(item), "") == "$elemMatch":
-            parts.append(parser.at(i).test("$elemMatch", item["$elemMatch"]))
-        else:
-            parts.append(parser.at(i).tests(item))
-    return Every(tuple(parts))
+    names = [next(iter(item), "") if type(item) is dict else "" for item in operand]
+    if names[0] == "$elemMatch":
+        if set(names) != {"$elemMatch"}:
+            raise parser.wrong("$all/$elemMatch has to be consistent")
+        tests = [parser.at(i).test("$elemMatch", item["$elemMatch"]) for i, item in enumerate(operand)]
+        return Every(tuple(tests))
+    if any(name[:1] == "$" for name in names):
+        raise parser.wrong("no $ expressions in $all")
+    return Every(tuple(parser.at(i).tests(item) for i, item in enumerate(operand)))

@@ -82,6 +82,8 @@ class In:
 def parse_in(operand: Value, parser: FilterParser) -> Filter:
     if type(operand) is not list:
         raise parser.wrong("$in needs an array")
+    if any(type(item) is dict and next(iter(item), "")[:1] == "$" for item in operand):
+        raise parser.wrong("cannot nest $ under $in")
     plain = [item for item in operand if not isinstance(item, Regex)]
     one = Test(parser.names, In(frozenset(map(order_key, plain)), None in plain))
     regexes = [parser.test("$regex", item) for item in operand if isinstance(item, Regex)]

@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-import math
 from dataclasses import dataclass
 from typing import ClassVar
 
-from bson import Regex
+from bson import Decimal128, Regex
 
 from brookmill.mql import regex
 from brookmill.mql.errors import MQLError
 from brookmill.mql.filter import PREDICATES, FilterParser, Predicate
-from brookmill.mql.numbers import is_number, to_float
-from brookmill.mql.values import INT64_MAX, INT64_MIN, Value
+from brookmill.mql.numbers import is_number
+from brookmill.mql.values import INT64_MIN, Value
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,16 +30,24 @@ class Matches:
 
 @PREDICATES("$regex")
 def parse_regex(operand: Value, parser: FilterParser) -> Predicate:
+    if not isinstance(operand, (str, Regex)):
+        raise parser.wrong("$regex has to be a string")
     siblings = parser.siblings if type(parser.siblings) is dict else {}
+    pattern, options = regex.parts(operand)
+    given = siblings.get("$options")
+    if given is not None and not isinstance(given, str):
+        raise parser.wrong("$options has to be a string")
+    if given and options:
+        raise parser.wrong("options set in both $regex and $options", 51075)
+    return checked_pattern(pattern, given or options, parser)
+
+
+def checked_pattern(pattern: str, options: str, parser: FilterParser) -> Matches:
+    """The predicate of a pattern that can be compiled. Raises PlanError."""
     try:
-        pattern, options = regex.parts(operand)
-        given = siblings.get("$options")
-        if given is not None and not isinstance(given, str):
-            raise parser.wrong("$options has to be a string")
-        options = given or options
         regex.compiled(pattern, options)
     except MQLError as e:
-        raise parser.wrong(str(e), e.code) from e
+        raise parser.wrong(str(e), 51091 if e.code == 51111 else e.code) from e
     return Matches(pattern, options)
 
 
@@ -55,22 +62,28 @@ class Mod:
     def test(self, value: Value) -> bool:
         if not is_number(value):
             return False
-        number = to_float(value)
-        if not math.isfinite(number) or not INT64_MIN <= number <= INT64_MAX:
+        whole = _cut(value)
+        if whole is None:
             return False
-        whole = int(value) if isinstance(value, int) else math.trunc(number)
         remainder = abs(whole) % abs(self.divisor)
         return (remainder if whole >= 0 else -remainder) == self.remainder
+
+
+def _cut(number: Value) -> int | None:
+    """A number without its fraction; None for what a long cannot hold."""
+    exact = number.to_decimal() if isinstance(number, Decimal128) else number
+    if exact != exact or not INT64_MIN <= exact < -INT64_MIN:  # noqa: PLR0124 - NaN
+        return None
+    return int(exact)
 
 
 @PREDICATES("$mod")
 def parse_mod(operand: Value, parser: FilterParser) -> Predicate:
     if type(operand) is not list or len(operand) != 2 or not all(map(is_number, operand)):
         raise parser.wrong("malformed mod, needs to be an array of two numbers")
-    numbers = [to_float(number) for number in operand]
-    if not all(map(math.isfinite, numbers)):
-        raise parser.wrong("malformed mod, divisor and remainder must be finite")
-    divisor, remainder = (math.trunc(number) for number in numbers)
+    divisor, remainder = map(_cut, operand)
+    if divisor is None or remainder is None:
+        raise parser.wrong("malformed mod, divisor and remainder must be finite longs")
     if divisor == 0:
         raise parser.wrong("divisor cannot be 0")
     return Mod(divisor, remainder)
