@@ -99,7 +99,7 @@ class Workload:
 
 
 def solar(count: int, devices: int) -> list[bytes]:
-    """Readings of as many devices, ten a millisecond; the last one comes an hour later and closes all windows."""
+    """Readings of as many devices, ten a millisecond; the last one, an hour later, closes all windows."""
     source = random.Random(count)
     return [_reading(source, devices, i // 10 if i < count else 3_600_000) for i in range(count + 1)]
 

@@ -14,9 +14,10 @@ from brookmill.registry import Registry
 class Accumulator(Protocol):
     """The memory of one accumulator in one group.
 
-    ``on_int``, ``on_any``: Python statements that do what ``add`` does, with ``{a}`` for the accumulator
-    and ``{x}`` for the
-    value, which is an int of 32 bits or anything at all; empty where only ``add`` can.
+    A window may hold a million of them: they are structs without garbage collection, which are quick to make
+    and cost the collector nothing. They cannot be part of a cycle.
+    ``on_int``, ``on_any``: Python statements that do what ``add`` does, with ``{a}`` for the accumulator and
+    ``{x}`` for the value, which is an int of 32 bits or anything at all; empty where only ``add`` can.
     """
 
     on_int: ClassVar[tuple[str, ...]]
@@ -66,8 +67,10 @@ ACCUMULATORS: Registry[type[Accumulator]] = Registry("accumulator", "brookmill.m
 
 def parse_accumulation(spec: Value, parser: Parser) -> Accumulation:
     """What ``{<field>: spec}`` in ``$group`` means. Raises PlanError."""
-    if type(spec) is not dict or len(spec) != 1:
-        raise parser.wrong("The field must be an accumulator object with exactly one member", 40234)
+    if type(spec) is not dict:
+        raise parser.wrong("The field must be an accumulator object", 40234)
+    if len(spec) != 1:
+        raise parser.wrong("The field must specify one accumulator", 40238)
     ((name, operand),) = spec.items()
     kind = ACCUMULATORS.get(name)
     if kind is None:

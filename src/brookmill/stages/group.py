@@ -94,7 +94,9 @@ class GroupStage:
 
     @classmethod
     def parse(cls, spec: Value, place: Place) -> Self:
-        if "_id" not in place.object(spec):
+        if type(spec) is not dict:
+            raise place.wrong("a group's fields must be specified in an object", 15947)
+        if "_id" not in spec:
             raise place.wrong("a group specification must include an _id", 15955)
         fields = []
         for name, operand in spec.items():
@@ -136,6 +138,9 @@ def _emit_values(code: Code, fields: list[tuple[str, type[Accumulator], Val]]) -
     for name, kind, value in fields:
         if kind.on_any:
             for line in kind.on_any:
+                code.line(line.format(a=name, x=value.text))
+        elif kind.on_int and value.known and lanes.small(value) == "" and type(value.constant) is int:
+            for line in kind.on_int:
                 code.line(line.format(a=name, x=value.text))
         elif kind.on_int and lanes.small_int(value) is not None:
             shared.setdefault(value.text, []).append((name, kind))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any, ClassVar
 
+import msgspec
 from bson import Int64
 
 from brookmill.mql.accumulator import ACCUMULATORS, Accumulation, one_operand
@@ -15,14 +16,11 @@ from brookmill.mql.values import INT32_MAX, INT32_MIN, Value
 _EXACT = 2**53
 
 
-class _Summed:
+class _Summed(msgspec.Struct, gc=False):
     """Numbers added up: 32-bit ints by themselves, where they are quick, everything else in ``rest``."""
 
-    __slots__ = ("ints", "rest")
-
-    def __init__(self) -> None:
-        self.ints = 0
-        self.rest: Total | None = None
+    ints: int = 0
+    rest: Total | None = None
 
     def take(self, value: Value) -> bool:
         """Add a number; False for anything else."""
@@ -63,10 +61,9 @@ class _Summed:
 
 
 @ACCUMULATORS("$sum")
-class Sum(_Summed):
+class Sum(_Summed, gc=False):
     """The sum of the numbers; 0 without any."""
 
-    __slots__ = ()
     on_int: ClassVar[tuple[str, ...]] = ("{a}.ints += {x}",)
     on_any: ClassVar[tuple[str, ...]] = ()
 
@@ -97,17 +94,12 @@ class Sum(_Summed):
 
 
 @ACCUMULATORS("$avg")
-class Avg(_Summed):
+class Avg(_Summed, gc=False):
     """The mean of the numbers; null without any."""
 
-    __slots__ = ("count",)
+    count: int = 0
     on_int: ClassVar[tuple[str, ...]] = ("{a}.ints += {x}", "{a}.count += 1")
     on_any: ClassVar[tuple[str, ...]] = ()
-
-    def __init__(self) -> None:
-        self.ints = 0
-        self.rest = None
-        self.count = 0
 
     @classmethod
     def parse(cls, operand: Value, parser: Parser) -> Accumulation:
@@ -144,15 +136,12 @@ class Avg(_Summed):
 
 
 @ACCUMULATORS("$count")
-class Count:
+class Count(msgspec.Struct, gc=False):
     """How many documents there are."""
 
-    __slots__ = ("count",)
+    count: int = 0
     on_int: ClassVar[tuple[str, ...]] = ()
     on_any: ClassVar[tuple[str, ...]] = ("{a}.count += 1",)
-
-    def __init__(self) -> None:
-        self.count = 0
 
     @classmethod
     def parse(cls, operand: Value, parser: Parser) -> Accumulation:

@@ -4,22 +4,22 @@ from __future__ import annotations
 
 from typing import Any, ClassVar
 
+import msgspec
+
 from brookmill.mql.accumulator import ACCUMULATORS, Accumulation, one_operand
 from brookmill.mql.compare import order_key
+from brookmill.mql.errors import MQLError
 from brookmill.mql.expression import EXPRESSIONS, Call, Operator, Parser
-from brookmill.mql.values import MISSING, Document, Value
+from brookmill.mql.values import MISSING, Value, type_name
 
 
 @ACCUMULATORS("$push")
-class Push:
+class Push(msgspec.Struct, gc=False):
     """All values in the order they came; missing ones are left out."""
 
-    __slots__ = ("items",)
+    items: list[Any] = msgspec.field(default_factory=list)
     on_int: ClassVar[tuple[str, ...]] = ()
     on_any: ClassVar[tuple[str, ...]] = ("if {x} is not MISSING: {a}.items.append({x})",)
-
-    def __init__(self) -> None:
-        self.items: list[Value] = []
 
     @classmethod
     def parse(cls, operand: Value, parser: Parser) -> Accumulation:
@@ -47,15 +47,12 @@ class Push:
 
 
 @ACCUMULATORS("$addToSet")
-class AddToSet:
+class AddToSet(msgspec.Struct, gc=False):
     """Each different value once, in the order it came first."""
 
-    __slots__ = ("items",)
+    items: dict[Any, Any] = msgspec.field(default_factory=dict)
     on_int: ClassVar[tuple[str, ...]] = ()
     on_any: ClassVar[tuple[str, ...]] = ()
-
-    def __init__(self) -> None:
-        self.items: dict[Any, Value] = {}
 
     @classmethod
     def parse(cls, operand: Value, parser: Parser) -> Accumulation:
@@ -83,16 +80,60 @@ class AddToSet:
         return 64 + 200 * len(self.items)
 
 
-@ACCUMULATORS("$mergeObjects")
-class MergeObjects:
-    """All objects laid over each other."""
+def _array(value: Value) -> Value:
+    """The array itself, or MISSING."""
+    if value is MISSING or isinstance(value, list):
+        return value
+    raise MQLError(f"the accumulator takes arrays only, found {type_name(value)}", 14)
 
-    __slots__ = ("document",)
-    on_int: ClassVar[tuple[str, ...]] = ()
+
+#: Refuses what is no array while the document can still be refused.
+_ARRAY = Operator("array", _array, ("value",), (), False, "list", "array", True, None)
+
+
+@ACCUMULATORS("$concatArrays")
+class ConcatArrays(Push):
+    """All arrays one after the other; missing ones are left out."""
+
+    __slots__ = ()
     on_any: ClassVar[tuple[str, ...]] = ()
 
-    def __init__(self) -> None:
-        self.document: Document = {}
+    @classmethod
+    def parse(cls, operand: Value, parser: Parser) -> Accumulation:
+        return Accumulation(Call(_ARRAY, (one_operand(cls, operand, parser).operand,)), cls, cls)
+
+    def add(self, value: Value) -> None:
+        if value is not MISSING:
+            self.items += value
+
+
+@ACCUMULATORS("$setUnion")
+class SetUnion(AddToSet):
+    """Each different item of all arrays once, in the order it came first."""
+
+    __slots__ = ()
+
+    @classmethod
+    def parse(cls, operand: Value, parser: Parser) -> Accumulation:
+        return Accumulation(Call(_ARRAY, (one_operand(cls, operand, parser).operand,)), cls, cls)
+
+    def add(self, value: Value) -> None:
+        if value is not MISSING:
+            for item in value:
+                super().add(item)
+
+    def merge(self, other: AddToSet) -> None:
+        for value in other.items.values():
+            super().add(value)
+
+
+@ACCUMULATORS("$mergeObjects")
+class MergeObjects(msgspec.Struct, gc=False):
+    """All objects laid over each other."""
+
+    document: dict[str, Any] = msgspec.field(default_factory=dict)
+    on_int: ClassVar[tuple[str, ...]] = ()
+    on_any: ClassVar[tuple[str, ...]] = ()
 
     @classmethod
     def parse(cls, operand: Value, parser: Parser) -> Accumulation:

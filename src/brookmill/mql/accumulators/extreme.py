@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Any, ClassVar, Final
 
+import msgspec
+
 from brookmill.mql.accumulator import ACCUMULATORS, Accumulation, boxed, one_operand, unboxed
 from brookmill.mql.compare import compare
 from brookmill.mql.expression import Parser
@@ -23,17 +25,14 @@ def _plain(value: Value) -> bool:
     return type(value) is float and value == value  # noqa: PLR0124 - NaN sorts before all numbers
 
 
-class _Extreme:
+class _Extreme(msgspec.Struct, gc=False):
     """The extreme among plain numbers, which are quick, and the one among all other values."""
 
-    __slots__ = ("number", "other")
+    number: Any = None
+    other: Any = MISSING
     sense: ClassVar[int]
     nothing: ClassVar[float]
     on_any: ClassVar[tuple[str, ...]] = ()
-
-    def __init__(self) -> None:
-        self.number: Any = self.nothing
-        self.other: Value = MISSING
 
     @classmethod
     def parse(cls, operand: Value, parser: Parser) -> Accumulation:
@@ -78,20 +77,20 @@ class _Extreme:
 
 
 @ACCUMULATORS("$max")
-class Max(_Extreme):
+class Max(_Extreme, gc=False):
     """The value that sorts last; null and missing do not count."""
 
-    __slots__ = ()
+    number: Any = _LEAST
     sense: ClassVar[int] = 1
     nothing: ClassVar[float] = _LEAST
     on_int: ClassVar[tuple[str, ...]] = ("if {x} > {a}.number: {a}.number = {x}",)
 
 
 @ACCUMULATORS("$min")
-class Min(_Extreme):
+class Min(_Extreme, gc=False):
     """The value that sorts first; null and missing do not count."""
 
-    __slots__ = ()
+    number: Any = _MOST
     sense: ClassVar[int] = -1
     nothing: ClassVar[float] = _MOST
     on_int: ClassVar[tuple[str, ...]] = ("if {x} < {a}.number: {a}.number = {x}",)

@@ -4,22 +4,21 @@ from __future__ import annotations
 
 from typing import Any, ClassVar
 
+import msgspec
+
 from brookmill.mql.accumulator import ACCUMULATORS, Accumulation, boxed, one_operand, unboxed
 from brookmill.mql.expression import Parser
 from brookmill.mql.values import MISSING, Value
 
 
 @ACCUMULATORS("$first")
-class First:
+class First(msgspec.Struct, gc=False):
     """The value of the document that came first, be it null or missing."""
 
-    __slots__ = ("empty", "value")
+    empty: bool = True
+    value: Any = MISSING
     on_int: ClassVar[tuple[str, ...]] = ()
     on_any: ClassVar[tuple[str, ...]] = ("if {a}.empty: {a}.add({x})",)
-
-    def __init__(self) -> None:
-        self.empty = True
-        self.value: Value = MISSING
 
     @classmethod
     def parse(cls, operand: Value, parser: Parser) -> Accumulation:
@@ -50,15 +49,12 @@ class First:
 
 
 @ACCUMULATORS("$last")
-class Last:
+class Last(msgspec.Struct, gc=False):
     """The value of the document that came last."""
 
-    __slots__ = ("value",)
+    value: Any = MISSING
     on_int: ClassVar[tuple[str, ...]] = ()
     on_any: ClassVar[tuple[str, ...]] = ("{a}.value = {x}",)
-
-    def __init__(self) -> None:
-        self.value: Value = MISSING
 
     @classmethod
     def parse(cls, operand: Value, parser: Parser) -> Accumulation:
