@@ -92,10 +92,9 @@ _ARRAY = Operator("array", _array, ("value",), (), False, "list", "array", True,
 
 
 @ACCUMULATORS("$concatArrays")
-class ConcatArrays(Push):
+class ConcatArrays(Push, gc=False):
     """All arrays one after the other; missing ones are left out."""
 
-    __slots__ = ()
     on_any: ClassVar[tuple[str, ...]] = ()
 
     @classmethod
@@ -108,10 +107,8 @@ class ConcatArrays(Push):
 
 
 @ACCUMULATORS("$setUnion")
-class SetUnion(AddToSet):
+class SetUnion(AddToSet, gc=False):
     """Each different item of all arrays once, in the order it came first."""
-
-    __slots__ = ()
 
     @classmethod
     def parse(cls, operand: Value, parser: Parser) -> Accumulation:
@@ -120,11 +117,11 @@ class SetUnion(AddToSet):
     def add(self, value: Value) -> None:
         if value is not MISSING:
             for item in value:
-                super().add(item)
+                AddToSet.add(self, item)
 
     def merge(self, other: AddToSet) -> None:
         for value in other.items.values():
-            super().add(value)
+            AddToSet.add(self, value)
 
 
 @ACCUMULATORS("$mergeObjects")
