@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import functools
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import Any, ClassVar, Self
 
@@ -10,7 +12,7 @@ from brookmill.mql.accumulator import Accumulation, Accumulator, parse_accumulat
 from brookmill.mql.code import Code, Val
 from brookmill.mql.compare import order_key
 from brookmill.mql.expression import Expression, Parser
-from brookmill.mql.values import MISSING, Value
+from brookmill.mql.values import MISSING, Document, Value
 from brookmill.stages import STAGES, WINDOW, Collector, Kind, Place, Placement, Results, Row
 
 #: A group: its ``_id``, then one accumulator a field.
@@ -22,6 +24,18 @@ def group_key(value: Value) -> Any:
     if type(value) is str:
         return value
     return order_key(None if value is MISSING else value)
+
+
+@functools.lru_cache(maxsize=128)
+def writer(names: tuple[str, ...]) -> Callable[[Iterable[Group]], list[Document]]:
+    """A function that turns groups into their documents; ``names``: of the fields beside ``_id``."""
+    bound = {f"name{i}": name for i, name in enumerate(names)}
+    group = "".join(f"a{i}, " for i in range(len(names)))
+    members = "".join(f", name{i}: a{i}.result()" for i in range(len(names)))
+    text = f"[{{'_id': value{members}}} for value, {group}in groups]"
+    written: Callable[[Iterable[Group]], list[Document]]
+    written = eval(f"lambda groups: {text}", bound)  # noqa: S307 - the names are bound, never text
+    return written
 
 
 class Groups:
@@ -49,12 +63,8 @@ class Groups:
             accumulator.add(one)
 
     def results(self) -> Results:
-        names = ("_id", *[name for name, _ in self._stage.fields])
-        documents = []
-        for value, *accumulators in self.groups.values():
-            values = [value, *[accumulator.result() for accumulator in accumulators]]
-            documents.append(dict(zip(names, values, strict=True)))
-        return Results(documents)
+        documents = writer(tuple(name for name, _ in self._stage.fields))
+        return Results(documents(self.groups.values()))
 
     def merge(self, other: Groups) -> None:
         for key, group in other.groups.items():
@@ -121,10 +131,11 @@ class GroupStage:
             code.line(f"{known} = {key.text}")
         else:
             code.line(f"{known} = {key.text} if type({key.text}) is str else {code.call(group_key, key)}")
-        with code.block("try:"):
-            code.line(f"{group} = {collector}.groups[{known}]")
-        with code.block("except KeyError:"):
-            code.line(f"{group} = {collector}.open({known}, {key.text})")
+        code.line(f"{group} = {collector}.groups.get({known})")
+        with code.block(f"if {group} is None:"):
+            value = f"None if {key.text} is MISSING else {key.text}" if key.missing else key.text
+            made = "".join(f", {code.bind(one.make, 'make')}()" for _, one in self.fields)
+            code.line(f"{group} = {collector}.groups[{known}] = ({value}{made or ','})")
         names = [code.fresh("a") for _ in self.fields]
         if names:
             code.line(f"_, {', '.join(names)}{',' if len(names) == 1 else ''} = {group}")
@@ -136,7 +147,7 @@ def _emit_values(code: Code, fields: list[tuple[str, type[Accumulator], Val]]) -
     """Feed the accumulators; those fed with the same value share its type check."""
     shared: dict[str, list[tuple[str, type[Accumulator]]]] = {}
     for name, kind, value in fields:
-        if kind.on_any:
+        if kind.on_any and value.text.isidentifier():
             for line in kind.on_any:
                 code.line(line.format(a=name, x=value.text))
         elif kind.on_int and value.known and lanes.small(value) == "" and type(value.constant) is int:
