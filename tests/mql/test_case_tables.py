@@ -8,7 +8,6 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from mql.gaps import GAPS
 from mql.tables import CASES, Answer, Row, complaints, files, strict, table
 
 from brookmill import mql, upstream
@@ -41,8 +40,6 @@ def tables(family: str) -> list[Any]:
         marks = []
         if name in known and name not in done:
             marks = [pytest.mark.xfail(reason="known, not done")]
-        elif own in GAPS:
-            marks = [pytest.mark.xfail(reason="some rows fail")]
         parameters.append(pytest.param(path, marks=marks, id=own))
     return parameters
 

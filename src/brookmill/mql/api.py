@@ -84,7 +84,11 @@ def run_pipeline(stages: list[Document], documents: Iterable[Document]) -> list[
 def sort(documents: Iterable[Document], spec: Document) -> list[Document]:
     """The documents in the order of a ``$sort`` spec; stable. Raises MQLError."""
     with _one_error():
-        return parse_order(spec, ()).sorted(documents, lambda document: document)
+        order, documents = parse_order(spec, ()), list(documents)
+        if len(order.keys) > 1:
+            for document in documents:
+                order.check(document)
+        return order.sorted(documents, lambda document: document)
 
 
 def env(document: Document, let: Mapping[str, Value] | None = None) -> Env:

@@ -122,21 +122,30 @@ def selected(value: Value, kept: Trie) -> Value:
     return MISSING
 
 
-def _leaves(spec: Document, parser: Parser, names: Names = ()) -> Iterator[tuple[Names, Value, Parser]]:
-    """Every field of a projection with its whole path; nested objects and dotted names mean the same."""
-    if not spec:
+def _leaves(
+    spec: Document, parser: Parser, names: Names = (), *, adds: bool = False
+) -> Iterator[tuple[Names, Value, Parser]]:
+    """Every field of a projection with its whole path; nested objects and dotted names mean the same.
+
+    ``adds``: an empty object is a value, not a mistake.
+    """
+    if not spec and not adds:
         raise parser.wrong("An empty sub-projection is not a valid value. Found empty object at path", 51270)
     for name, value in spec.items():
         at = parser.at(name)
         whole = (*names, *name.split("."))
         if name[:1] == "$":
             raise at.wrong(f"FieldPath field names may not start with '$': {name[:50]}", 16410)
+        if not name:
+            raise at.wrong("FieldPath cannot be constructed with empty string", 40352)
+        if name[-1] == ".":
+            raise at.wrong("FieldPath must not end with a '.'", 40353)
         if not all(whole) or "\0" in name:
             raise at.wrong("FieldPath field names may not be empty strings or hold null bytes", 15998)
         if len(whole) > 100:
             raise at.wrong("FieldPath is too long", 5984700)
-        if type(value) is dict and next(iter(value), "")[:1] != "$":
-            yield from _leaves(value, at, whole)
+        if type(value) is dict and next(iter(value), "")[:1] != "$" and (value or not adds):
+            yield from _leaves(value, at, whole, adds=adds)
         else:
             yield whole, value, at
 
@@ -165,8 +174,10 @@ def _is_flag(value: Value) -> bool:
 
 def parse_projection(spec: Value, parser: Parser) -> Inclusion | Exclusion:
     """What ``{$project: spec}`` means. Raises PlanError."""
-    if type(spec) is not dict or not spec:
-        raise parser.wrong("$project specification must be an object with at least one field", 51272)
+    if type(spec) is not dict:
+        raise parser.wrong("$project specification must be an object", 15969)
+    if not spec:
+        raise parser.wrong("projection specification must have at least one field", 51272)
     claimed = _Paths()
     leaves = list(_leaves(spec, parser))
     for names, _, at in leaves:
@@ -183,7 +194,10 @@ def _exclusion(leaves: list[tuple[Names, Value, Parser]]) -> Exclusion:
     for names, value, at in leaves:
         if _is_flag(value) and not truthy(value):
             gone.append(names)
-        elif not _is_flag(value) or names != ("_id",):
+        elif not _is_flag(value):
+            code = 31252 if type(value) is dict else 31310
+            raise at.wrong("Cannot use an expression in an exclusion projection", code)
+        elif names != ("_id",):
             text = f"Cannot do inclusion on field {'.'.join(names)} in exclusion projection"
             raise at.wrong(text, 31253)
     return Exclusion(tuple(gone))
@@ -226,7 +240,7 @@ def parse_addition(spec: Value, parser: Parser) -> Addition:
         raise parser.wrong("$addFields specification stage must be an object", 40272)
     claimed = _Paths()
     fields = []
-    for names, value, at in _leaves(spec, parser) if spec else ():
+    for names, value, at in _leaves(spec, parser, adds=True):
         claimed.claim(names, at)
         fields.append((names, at.expression(value)))
     return Addition(tuple(fields))
@@ -235,6 +249,14 @@ def parse_addition(spec: Value, parser: Parser) -> Addition:
 def parse_removal(spec: Value, parser: Parser) -> Exclusion:
     """What ``{$unset: spec}`` means. Raises PlanError."""
     names = [spec] if type(spec) is str else spec
-    if type(names) is not list or not names or not all(type(name) is str and name for name in names):
-        raise parser.wrong("$unset specification must be a string or an array of strings", 31002)
-    return _exclusion([item for name in names for item in list(_leaves({name: 0}, parser))])
+    if type(names) is not list:
+        raise parser.wrong("$unset specification must be a string or an array", 31002)
+    if not names:
+        raise parser.wrong("$unset specification must be a string or an array with at least one field", 31119)
+    if not all(type(name) is str for name in names):
+        raise parser.wrong("$unset specification must be a string or an array containing only strings", 31120)
+    leaves = [leaf for name in names for leaf in _leaves({name: 0}, parser)]
+    claimed = _Paths()
+    for path, _, at in leaves:
+        claimed.claim(path, at)
+    return _exclusion(leaves)

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Any, TypeVar
 
 from brookmill.mql.compare import order_key
-from brookmill.mql.errors import PlanError
+from brookmill.mql.errors import MQLError, PlanError
 from brookmill.mql.filter import ends
 from brookmill.mql.numbers import is_number, to_float
 from brookmill.mql.values import MISSING, Document, Value
@@ -24,17 +24,38 @@ class Order:
 
     keys: tuple[tuple[tuple[str, ...], int], ...]
 
+    def check(self, document: Document) -> None:
+        """Raise MQLError for a document with different arrays on two paths: which items would go together?"""
+        found = {names[:depth] for names, _ in self.keys if (depth := _first_array(document, names))}
+        if len(found) > 1:
+            raise MQLError("cannot sort with keys that are parallel arrays", 2)
+
+    def picked(self, document: Document) -> Document:
+        """A document that sorts as ``document`` does, of the fields that matter only."""
+        tops = {names[0] for names, _ in self.keys}
+        return {name: document[name] for name in tops if name in document}
+
     def sorted(self, items: Iterable[T], document: Callable[[T], Document]) -> list[T]:
         """``items`` in order of their documents."""
         found = list(items)
         # The last key first: each pass is stable, and ``reverse`` keeps equal ones in place too.
         for names, sense in reversed(self.keys):
-            key = functools.partial(_key, names=names, sense=sense)
+            key = functools.partial(sort_key, names=names, sense=sense)
             found.sort(key=lambda item: key(document(item)), reverse=sense < 0)
         return found
 
 
-def _key(document: Document, *, names: tuple[str, ...], sense: int) -> tuple[Any, ...]:
+def _first_array(document: Document, names: tuple[str, ...]) -> int | None:
+    """How many names of the path lead to the first array on it; None: there is none."""
+    value: Value = document
+    for depth, name in enumerate(names, 1):
+        value = value.get(name) if isinstance(value, dict) else None
+        if isinstance(value, list):
+            return depth
+    return None
+
+
+def sort_key(document: Document, *, names: tuple[str, ...], sense: int) -> tuple[Any, ...]:
     keys = [key for value in ends(document, names) for key in _item_keys(value)]
     if not keys:
         return order_key(None)
@@ -55,10 +76,14 @@ def parse_order(spec: Value, path: tuple[str | int, ...]) -> Order:
         raise PlanError("$sort stage must have at least one sort key", 15976, path)
     keys = []
     for name, sense in spec.items():
-        if not is_number(sense) or to_float(sense) not in (1.0, -1.0):
+        if not is_number(sense):
+            raise PlanError("Illegal key in $sort specification", 15974, (*path, name))
+        if to_float(sense) not in (1.0, -1.0):
             raise PlanError(
                 "$sort key ordering must be 1 (for ascending) or -1 (for descending)", 15975, (*path, name)
             )
+        if name[-1:] == ".":
+            raise PlanError("FieldPath must not end with a '.'", 40353, (*path, name))
         if not all(name.split(".")) or name[:1] == "$":
             raise PlanError(f"'{name[:50]}' is not a valid field path", 16410, (*path, name))
         keys.append((tuple(name.split(".")), int(to_float(sense))))

@@ -54,10 +54,16 @@ class Count:
 
     @classmethod
     def parse(cls, spec: Value, place: Place) -> Self:
-        if type(spec) is not str or not spec:
+        if type(spec) is not str:
             raise place.wrong("the count field must be a non-empty string", 40156)
-        if spec[0] == "$" or "." in spec or "\0" in spec or spec == "_id":
-            raise place.wrong("the count field cannot be a $-prefixed path, hold '.' or be '_id'", 40158)
+        if not spec:
+            raise place.wrong("the count field must be a non-empty string", 40157)
+        if spec[0] == "$" or spec == "_id":
+            raise place.wrong("the count field cannot be a $-prefixed path or '_id'", 40158)
+        if "\0" in spec:
+            raise place.wrong("the count field cannot contain a null byte", 40159)
+        if "." in spec:
+            raise place.wrong("the count field cannot contain '.'", 40160)
         return cls(spec)
 
     def collector(self) -> Collector:

@@ -6,8 +6,8 @@ from dataclasses import dataclass
 from typing import ClassVar, Self
 
 from brookmill.mql.code import Code
-from brookmill.mql.numbers import is_number, to_float
-from brookmill.mql.values import INT64_MAX, Value
+from brookmill.mql.numbers import whole
+from brookmill.mql.values import Value
 from brookmill.stages import STAGES, WINDOW, Collector, Kind, Place, Placement, Row
 from brookmill.stages.buffer import Buffer, emit_row
 
@@ -41,12 +41,12 @@ class Limit:
 
     @classmethod
     def parse(cls, spec: Value, place: Place) -> Self:
-        number = to_float(spec) if is_number(spec) else 0.5
-        if not number.is_integer() or number > INT64_MAX:
+        number = whole(spec)
+        if number is None:
             raise place.wrong("invalid argument to $limit stage: Expected an integer", 2107201)
         if number <= 0:
             raise place.wrong("the limit must be positive", 15958)
-        return cls(int(number))
+        return cls(number)
 
     def collector(self) -> Collector:
         return Limited(self.count)

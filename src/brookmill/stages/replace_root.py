@@ -48,7 +48,9 @@ class ReplaceRoot:
 
     @classmethod
     def parse(cls, spec: Value, place: Place) -> Self:
-        if place.object(spec).keys() != {"newRoot"}:
+        if type(spec) is not dict:
+            raise place.wrong("expected an object as specification for $replaceRoot stage", 40229)
+        if spec.keys() != {"newRoot"}:
             raise place.wrong("$replaceRoot takes exactly the member newRoot", 40231)
         return cls(place.at("newRoot").expression(spec["newRoot"]))
 

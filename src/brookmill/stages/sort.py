@@ -8,7 +8,7 @@ from typing import ClassVar, Self
 from brookmill.mql.code import Code
 from brookmill.mql.sorting import Order, parse_order
 from brookmill.mql.values import Value
-from brookmill.stages import STAGES, WINDOW, Collector, Kind, Place, Placement, Results
+from brookmill.stages import STAGES, WINDOW, Collector, Kind, Place, Placement, Results, Row
 from brookmill.stages.buffer import Buffer, emit_row
 
 
@@ -18,6 +18,11 @@ class Sorted(Buffer):
     def __init__(self, order: Order) -> None:
         super().__init__()
         self._order = order
+
+    def add(self, row: Row) -> None:
+        if len(self._order.keys) > 1:
+            self._order.check(row.document)
+        self.rows.append(row)
 
     def results(self) -> Results:
         self.rows = self._order.sorted(self.rows, lambda row: row.document)
