@@ -22,6 +22,8 @@ from brookmill.plan import bounded, plan
 _ENCODE = encoder()
 START = 1_700_000_000_000
 
+#: What an evaluator may raise: those who call it take the last two for errors of the document as well.
+DOCUMENT = (DocumentError, RecursionError, UnicodeEncodeError)
 
 
 class Wrong(Exception):
@@ -52,18 +54,12 @@ def expression(source: random.Random) -> None:
     if parsed is None or not isinstance(document, dict):
         return
     for evaluate in (lambda: parsed.evaluate(env(document)), lambda: generated_value(parsed, document)):
-        write(refused(evaluate, DocumentError))
+        write(refused(evaluate, *DOCUMENT))
 
 
 def write(value: Value) -> None:
-    """As a sink would. Texts that are no UTF-8 cannot come from a source, only from a Python program."""
-    try:
-        _ENCODE({} if value is MISSING else {"value": value})
-    except DocumentError:
-        pass
-    except TypeError as e:
-        if "surrogates not allowed" not in str(e):
-            raise
+    """As a sink would."""
+    refused(lambda: _ENCODE({} if value is MISSING else {"value": value}), DocumentError)
 
 
 def query(source: random.Random) -> None:
@@ -76,8 +72,8 @@ def query(source: random.Random) -> None:
     for given in [*row.get("matches", []), *row.get("rejects", [])][:4]:
         document = mutator.spoilt(given)
         if isinstance(document, dict):
-            refused(lambda d=document: parsed.matches(env(d)), DocumentError)
-            refused(lambda d=document: generated_match(parsed, d), DocumentError)
+            refused(lambda d=document: parsed.matches(env(d)), *DOCUMENT)
+            refused(lambda d=document: generated_match(parsed, d), *DOCUMENT)
 
 
 def stages(source: random.Random) -> None:
@@ -91,7 +87,7 @@ def stages(source: random.Random) -> None:
     specs = mutator.spoilt(specs)
     documents = [one for one in map(mutator.spoilt, row.get("docs", [])) if isinstance(one, dict)]
     for reference in (True, False):
-        made = refused(lambda r=reference: bounded.run(specs, documents, reference=r), DocumentError, PlanError)
+        made = refused(lambda r=reference: bounded.run(specs, documents, reference=r), *DOCUMENT, PlanError)
         write(made)
 
 

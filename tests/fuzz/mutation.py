@@ -58,7 +58,7 @@ WRAPS: list[Callable[[Value], Value]] = [
     lambda value: {"$ifNull": [value, value]},
 ]
 #: Wraps that repeat what they wrap double a spec's size at each level; this is the end of it.
-_MOST_NODES = 20_000
+_MOST_NODES = 10_000
 
 Path = tuple[Any, ...]
 
@@ -166,8 +166,8 @@ class Mutator:
 
     def _longer(self, value: Value) -> Value:
         count = self.random.choice([2, 10, 1_000, 10_000])
-        if isinstance(value, list) and len(value) < 100:
-            return (value or [0]) * min(count, 1_000)
+        if isinstance(value, list):
+            return (value or [0]) * max(1, min(count, _MOST_NODES // size(value)))
         if isinstance(value, str):
             return value * min(count, 1_000_000 // max(1, len(value)) + 1)
         if isinstance(value, dict) and count < 10_000:

@@ -42,8 +42,8 @@ class Growth:
     GROWING: Final = frozenset({str, list, dict})
     #: About half a second, in items copied.
     LIMIT: Final = 1 << 26
-    #: What a character and a step cost, in items copied.
-    CHARACTERS, STEP = 16, 24
+    #: What a step costs and a loop before its first one, in items copied; so many characters cost as one.
+    STEP, LOOP, CHARACTERS = 64, 512, 16
 
     __slots__ = ("spent",)
 
@@ -52,7 +52,7 @@ class Growth:
 
     def enter(self, items: list[Value], operator: str) -> None:
         """A loop over ``items`` begins. Raises MQLError when all of them take too much."""
-        self.spend(len(items) * self.STEP, operator)
+        self.spend(self.LOOP + len(items) * self.STEP, operator)
 
     def add(self, value: Value, operator: str, *, deep: bool = False) -> None:
         """A step gave ``value``. Raises MQLError when all of them take too much.

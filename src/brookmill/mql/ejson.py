@@ -31,6 +31,8 @@ def parse_json(text: str | bytes) -> Value:
         return resolve(loads(text))
     except (ValueError, TypeError, ArithmeticError, BSONError) as e:
         raise MQLError(f"invalid JSON: {e}", 9) from e
+    except RecursionError:
+        raise MQLError("invalid JSON: nested too deeply", 9) from None
 
 
 def loads(text: str | bytes) -> Value:
@@ -43,7 +45,14 @@ def loads(text: str | bytes) -> Value:
     # A number beyond the range of doubles is legal JSON; it counts as an infinity.
     if isinstance(text, bytes):
         text = text.decode()
-    return json.loads(text, parse_constant=_refuse_constant)
+    value = json.loads(text, parse_constant=_refuse_constant, parse_int=_long_integer)
+    json.dumps(value, ensure_ascii=False).encode()  # half a surrogate pair is no text
+    return value
+
+
+def _long_integer(digits: str) -> int | float:
+    """Python refuses thousands of digits, and to make a double of hundreds."""
+    return int(digits) if len(digits) < 300 else float(digits)
 
 
 def _refuse_constant(name: str) -> NoReturn:
@@ -68,7 +77,7 @@ def resolve(value: Value, depth: int = 0) -> Value:
 
 
 def _only(value: Wrapper, *names: str) -> tuple[Any, ...]:
-    if value.keys() != set(names):
+    if type(value) is not dict or value.keys() != set(names):
         raise ValueError(f"a {names[0]} wrapper has exactly the members {', '.join(names)}")
     return tuple(value[name] for name in names)
 

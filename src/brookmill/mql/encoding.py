@@ -15,6 +15,7 @@ from bson import Binary, Code, DatetimeMS, Regex
 from bson.binary import UUID_SUBTYPE
 from bson.dbref import DBRef
 
+from brookmill.mql.errors import MQLError
 from brookmill.mql.values import (
     DATETIME_MAX_MS,
     Value,
@@ -52,12 +53,18 @@ def iso_text(date: Value) -> str | None:
 
 
 def encoder(encoding: Encoding = RELAXED) -> Callable[[Value], bytes]:
-    """The function that writes one value as ``encoding`` says. It takes any value and never loses one."""
+    """The function that writes one value as ``encoding`` says. It takes any value and never loses one.
+
+    Raises MQLError for what JSON cannot hold: values nested too deeply, and texts that are no UTF-8.
+    """
     write = _WRITERS[encoding.format]
     iso = encoding.dates == "ISO8601"
 
     def encode(value: Value) -> bytes:
-        return orjson.dumps(_plain(value, write, iso))
+        try:
+            return orjson.dumps(_plain(value, write, iso))
+        except (orjson.JSONEncodeError, RecursionError) as e:
+            raise MQLError(f"the document cannot be written as JSON: {e}", 15) from None
 
     return encode
 

@@ -122,12 +122,15 @@ class Test:
         """Only objects are followed here; arrays on the path are left to ``below``."""
         if not names:
             return self._emit_leaf(code, value)
+        slow = code.call(self.below, value, code.bind(names))
+        if code.deep:
+            return slow
         found = code.fresh("b")
         with code.block(f"if type({value.text}) is dict:"):
             inner = code.local(Val(f"{value.text}.get({code.bind(names[0])}, MISSING)"))
             code.line(f"{found} = {self._emit_below(code, inner, names[1:])}")
         with code.block("else:"):
-            code.line(f"{found} = {code.call(self.below, value, code.bind(names))}")
+            code.line(f"{found} = {slow}")
         return found
 
     def _emit_leaf(self, code: Code, value: Val) -> str:

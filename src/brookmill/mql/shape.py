@@ -64,6 +64,8 @@ def deeper(code: Code, value: Val, names: tuple[str, ...]) -> Val:
         slow = code.call(paths.read, value, code.bind(rest))
         if position == len(names) - 1:
             return Val(f"{step} if type({value.text}) is dict else {slow}", clean=value.clean)
+        if code.deep:
+            return Val(slow, clean=value.clean)
         found = code.fresh()
         with code.block(f"if type({value.text}) is dict:"):
             inner = deeper(code, Val(step, clean=value.clean), names[position + 1 :])
