@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import random
+import signal
+import time
 from collections.abc import Callable
 from typing import Any
 
@@ -22,6 +24,8 @@ from brookmill.plan import bounded, plan
 _ENCODE = encoder()
 START = 1_700_000_000_000
 
+#: Seconds of CPU for one call of what is asked: parsing, or one evaluation.
+MOST_SECONDS = 1.0
 #: What an evaluator may raise: those who call it take the last two for errors of the document as well.
 DOCUMENT = (DocumentError, RecursionError, UnicodeEncodeError)
 
@@ -37,13 +41,26 @@ def ask(seed: int) -> None:
     KINDS[kind][1](source)
 
 
+class Hang(BaseException):
+    """Not an Exception: nothing asked may take it for an error of a document."""
+
+
 def refused(call: Callable[[], Any], *errors: type[Exception]) -> Any:
-    """What ``call`` gives; None where it raises one of ``errors``."""
+    """What ``call`` gives; None where it raises one of ``errors``. Raises Hang."""
+    began = time.process_time()
+    signal.setitimer(signal.ITIMER_PROF, MOST_SECONDS)
     try:
         return call()
     except errors as e:
-        str(e)
-        return None
+        return str(e) and None
+    finally:
+        signal.setitimer(signal.ITIMER_PROF, 0)
+        hang(time.process_time() - began)
+
+
+def hang(took: float) -> None:
+    if took > MOST_SECONDS:
+        raise Hang(f"took {took:.1f} s")
 
 
 def expression(source: random.Random) -> None:

@@ -1,7 +1,7 @@
 """A process that asks inputs: ``python -m fuzz.worker FIRST COUNT MARK`` asks those of COUNT seeds.
 
-One that raises what it must not, or takes more than a second of CPU, is told on standard output, one JSON
-object a line. The process lives under a limit of memory. MARK: a file that holds the seed in hand, for when
+One that raises what it must not, or takes more than a second of CPU for one answer, is told on
+standard output, one JSON object a line. The process lives under a limit of memory. MARK: a file that holds the seed in hand, for when
 the process dies.
 """
 
@@ -9,30 +9,25 @@ from __future__ import annotations
 
 import faulthandler
 import json
+import math
 import mmap
 import resource
 import signal
 import sys
-import time
 import traceback
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-#: Seconds of CPU for one input.
-MOST_SECONDS = 1.0
+from fuzz.inputs import Hang, ask, hang
+from fuzz.mutation import operators
+
 #: Bytes of address space beyond what the process has before its first input.
 MOST_MEMORY = 512 * 1024 * 1024
 #: Seconds after which a call that listens to no signal is ended with the process.
 STUCK = 60
+#: Inputs between two windings of that clock.
 _PART = 200
-
-
-class Hang(BaseException):
-    """Not an Exception: nothing asked may take it for an error of a document."""
-
-
-def hang(*_: Any) -> None:
-    raise Hang(f"more than {MOST_SECONDS} s")
 
 
 def limit_memory() -> None:
@@ -41,29 +36,24 @@ def limit_memory() -> None:
     resource.setrlimit(resource.RLIMIT_AS, (most, most))
 
 
-def trouble(ask: Any, seed: Any) -> str | None:
+def trouble(ask: Callable[[int], None], seed: int) -> str | None:
     """What is wrong with the input, as a stack; None: nothing."""
-    began = time.process_time()
-    signal.setitimer(signal.ITIMER_PROF, MOST_SECONDS)
     try:
         ask(seed)
-    except BaseException as e:
-        signal.setitimer(signal.ITIMER_PROF, 0)
-        if isinstance(e, (KeyboardInterrupt, SystemExit)):
-            raise
+    except (Exception, Hang) as e:
         return "".join(traceback.format_exception(e, limit=-12)[-13:])[-4000:]
-    finally:
-        signal.setitimer(signal.ITIMER_PROF, 0)
-    took = time.process_time() - began
-    return f"took {took:.1f} s" if took > MOST_SECONDS else None
+    return None
+
+
+def interrupt(*_: Any) -> None:
+    hang(math.inf)
 
 
 def main(first: int, count: int, mark: str) -> None:
-    from fuzz.inputs import ask
-
+    signal.signal(signal.SIGPROF, interrupt)
+    operators()
     ask(first)  # so that modules and tables are loaded before memory is measured
     limit_memory()
-    signal.signal(signal.SIGPROF, hang)
     with open(mark, "r+b") as file, mmap.mmap(file.fileno(), 8) as place:
         for seed in range(first, first + count):
             if not seed % _PART:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import functools
 import re
 from collections.abc import Iterator
@@ -39,7 +40,8 @@ class Pattern:
         self._source = _LIMITS + pattern
         self._flags = flags
         self._quick = self._compiled()
-        _cy.jit_compile(self._quick)
+        with contextlib.suppress(pcre2.LibraryError):  # a pattern may ask for the interpreter
+            _cy.jit_compile(self._quick)
         self.groups: int = _cy.pattern_capture_count(self._quick)
 
     def _compiled(self) -> Any:
