@@ -34,6 +34,8 @@ def _one_error() -> Iterator[None]:
         raise MQLError(str(e), e.code) from e
     except RecursionError:
         raise MQLError("the document is nested too deeply", 15) from None
+    except UnicodeEncodeError:
+        raise MQLError("a string is no valid UTF-8", 9) from None
 
 
 def evaluate(expression: Value, document: Document, let: Mapping[str, Value] | None = None) -> Value:

@@ -1,86 +1,89 @@
-"""Accumulators as expressions, over their operands or over the items of their only operand."""
+"""Accumulators as expressions: over the items of an array, or over the operands."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
 from dataclasses import dataclass
-from typing import Any
 
-from brookmill.mql.accumulators.arithmetic import Avg, Sum
-from brookmill.mql.accumulators.deviation import StdDevPop, StdDevSamp
-from brookmill.mql.accumulators.extreme import Max, Min
-from brookmill.mql.accumulators.percentile import approximate, shares
 from brookmill.mql.code import Code, Val
-from brookmill.mql.digest import Digest
-from brookmill.mql.expression import EXPRESSIONS, Env, Expression, Form, Parser, operator
-from brookmill.mql.numbers import is_number, to_float
-from brookmill.mql.values import Value
+from brookmill.mql.compare import compare
+from brookmill.mql.expression import EXPRESSIONS, Env, Expression, Parser, operator
+from brookmill.mql.numbers import CONTEXT, DECIMAL, Total, from_decimal, is_number, to_float, total
+from brookmill.mql.statistics import deviation, parse_shares, percentiles
+from brookmill.mql.values import Value, nullish
 
 
-def items_of(values: tuple[Value, ...]) -> Iterable[Value]:
-    """The items of the only operand, if it is an array, else the operands."""
-    return values[0] if len(values) == 1 and isinstance(values[0], list) else values
+def _values(operands: tuple[Value, ...]) -> tuple[Value, ...] | list[Value]:
+    """The items of the only operand if it is an array, else the operands."""
+    return operands[0] if len(operands) == 1 and isinstance(operands[0], list) else operands
 
 
-def _register(name: str, kind: Any, result: str | None) -> None:
-    def accumulated(*values: Value) -> Value:
-        memory = kind()
-        for value in items_of(values):
-            memory.add(value)
-        return memory.result()
-
-    accumulated.__name__ = name[1:]
-    operator(name, result=result)(accumulated)
+@operator("$sum", result="number")
+def sum_(*values: Value) -> Value:
+    return total(_values(values))
 
 
-_register("$sum", Sum, "number")
-_register("$avg", Avg, "number")
-_register("$max", Max, None)
-_register("$min", Min, None)
-_register("$stdDevPop", StdDevPop, "double")
-_register("$stdDevSamp", StdDevSamp, "double")
+@operator("$avg", result="number")
+def avg(*values: Value) -> Value:
+    running = Total()
+    count = sum(running.add(value) for value in _values(values))
+    if not count:
+        return None
+    if running.kind == DECIMAL:
+        return from_decimal(CONTEXT.divide(running.decimal(), count))
+    return running.double() / count
 
 
+def _extreme(values: tuple[Value, ...], sense: int) -> Value:
+    best: Value = None
+    for value in _values(values):
+        if not nullish(value) and (best is None or compare(value, best) == sense):
+            best = value
+    return best
+
+
+@operator("$max")
+def max_(*values: Value) -> Value:
+    return _extreme(values, 1)
+
+
+@operator("$min")
+def min_(*values: Value) -> Value:
+    return _extreme(values, -1)
+
+
+@operator("$stdDevPop", result="double")
+def std_dev_pop(*values: Value) -> Value:
+    return deviation(_values(values), sample=False)
+
+
+@operator("$stdDevSamp", result="double")
+def std_dev_samp(*values: Value) -> Value:
+    return deviation(_values(values), sample=True)
+
+
+@EXPRESSIONS("$median", "$percentile")
 @dataclass(frozen=True, slots=True)
-class Shares:
-    """``$percentile`` and ``$median`` of an array, or of one number."""
+class Percentile:
+    """``{input, p, method}``; ``$median`` is the one in the middle."""
 
-    input: Expression
+    array: Expression
     shares: tuple[float, ...]
-    taken: Callable[[list[float | None]], Value]
+    median: bool
 
-    def percentiles(self, value: Value) -> Value:
-        digest = Digest()
-        for item in value if isinstance(value, list) else (value,):
-            if is_number(item):
-                digest.add(to_float(item))
-        return self.taken(digest.percentiles(self.shares))
+    @classmethod
+    def parse(cls, operand: Value, parser: Parser) -> Expression:
+        name = str(parser.path[-1])
+        spec, shares = parse_shares(operand, parser, name)
+        return cls(parser.at("input").expression(spec), shares, name == "$median")
+
+    def of(self, value: Value) -> Value:
+        items = value if isinstance(value, list) else [value]
+        found = percentiles([to_float(item) for item in items if is_number(item)], self.shares)
+        return found[0] if self.median else found
 
     def evaluate(self, env: Env) -> Value:
-        return self.percentiles(self.input.evaluate(env))
+        return self.of(self.array.evaluate(env))
 
     def emit(self, code: Code) -> Val:
-        return code.local(Val(code.call(self.percentiles, self.input.emit(code)), missing=False))
-
-
-@EXPRESSIONS("$percentile")
-class Percentile(Form):
-    """``{input, p, method}``."""
-
-    @classmethod
-    def parse(cls, operand: Value, parser: Parser) -> Expression:
-        spec = parser.members(operand, "$percentile", ("input", "p", "method"))
-        approximate(spec, parser)
-        found = shares(spec["p"], parser.at("p"))
-        return Shares(parser.at("input").expression(spec["input"]), found, list)
-
-
-@EXPRESSIONS("$median")
-class Median(Form):
-    """``{input, method}``."""
-
-    @classmethod
-    def parse(cls, operand: Value, parser: Parser) -> Expression:
-        spec = parser.members(operand, "$median", ("input", "method"))
-        approximate(spec, parser)
-        return Shares(parser.at("input").expression(spec["input"]), (0.5,), lambda found: found[0])
+        kind = "double" if self.median else "array"
+        return code.local(Val(code.call(self.of, self.array.emit(code)), kind, missing=False))
