@@ -62,6 +62,9 @@ Kind = Literal["source", "row", "blocking", "window", "sink"]
 #: Code of errors in the options of a stage: StreamProcessorInvalidOptions.
 INVALID_OPTIONS = 420
 
+#: Most stages in a row; code is written for all of them by one call within another.
+MAX_STAGES = 500
+
 S = TypeVar("S", bound=msgspec.Struct)
 
 #: Takes a window that closes: its stream metadata, and what it collected.
@@ -268,6 +271,8 @@ def parse_stages(specs: Value, place: Place) -> tuple[Stage, ...]:
     """The stages of a pipeline. ``place``: of the pipeline itself. Raises PlanError."""
     if type(specs) is not list:
         raise place.wrong("a pipeline must be an array of stages", 14)
+    if len(specs) > MAX_STAGES:
+        raise place.wrong(f"Pipeline length must be no longer than {MAX_STAGES} stages", 7749501)
     return tuple(parse_stage(spec, place.at(i)) for i, spec in enumerate(specs))
 
 
