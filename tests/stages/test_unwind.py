@@ -4,32 +4,10 @@ from __future__ import annotations
 
 from typing import Any
 
-import orjson
 import pytest
+from stages.programs import run
 
-from brookmill.clock import VirtualClock
-from brookmill.connections import Batch
-from brookmill.plan import plan
-
-START = 1_700_000_000_000
 HALVED = {"$addFields": {"half": {"$divide": [10, "$a"]}}}
-SOURCE: dict[str, Any] = {"$source": {"documents": [{"x": 1}]}}
-
-
-def run(stages: list[dict[str, Any]], documents: list[Any], *, reference: bool) -> tuple[Any, ...]:
-    """Output, dead letters and counts of a program."""
-    program = plan([SOURCE, *stages], {}, sinkless=True).program(
-        "json", VirtualClock(START / 1000), reference=reference
-    )
-    raws = [orjson.dumps(document) for document in documents]
-    out, letters = program.push(Batch(raws, [START] * len(raws)))
-    closed, more = program.tick(START + 3_600_000, START)
-    counts = [
-        [int(one[f"{name}MessageCount"]) for name in ("input", "output", "dlq")]
-        for one in program.operator_stats()
-    ]
-    values = [orjson.loads(value) for value in [*out.values, *closed.values]]
-    return values, [(letter.operator, letter.document) for letter in [*letters, *more]], counts
 
 
 @pytest.mark.parametrize("reference", [False, True])

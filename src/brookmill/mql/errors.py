@@ -13,6 +13,7 @@ CODE_NAMES = {
     16: "InvalidBSONType",
     40: "ConflictingUpdateOperators",
     72: "InvalidOptions",
+    121: "DocumentValidationFailure",
     146: "ExceededMemoryLimit",
     168: "InvalidPipelineOperator",
     241: "ConversionFailure",

@@ -64,11 +64,13 @@ def deviation(values: Iterable[Value], *, sample: bool) -> float | None:
 
 
 def percentiles(numbers: Sequence[float], shares: Sequence[float]) -> list[float | None]:
-    """For each share the smallest number that is not less than that share of all; nulls without numbers."""
-    if not numbers:
+    """For each share the smallest number that is not less than that share of all; nulls without numbers.
+
+    NaN does not count.
+    """
+    ordered = sorted(number for number in numbers if not math.isnan(number))
+    if not ordered:
         return [None] * len(shares)
-    ordered = sorted(number for number in numbers if number == number)  # noqa: PLR0124 - NaN first
-    ordered = [math.nan] * (len(numbers) - len(ordered)) + ordered
     last = len(ordered) - 1
     return [ordered[min(last, max(0, math.ceil(share * len(ordered)) - 1))] for share in shares]
 

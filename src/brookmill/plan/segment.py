@@ -157,7 +157,7 @@ class Segment:
             with code.block("if found is None:"):
                 code.line(f"raise {code.bind(Detour, 'Detour')}")
             code.line("lo, hi, into, trigger = found")
-        code.meta = f"{code.bind(Windows.meta, 'window_meta')}(meta(i, t), lo, hi)"
+        code.meta = f"{code.bind(Windows.meta, 'window_meta')}({code.meta}, lo, hi)"
         for step in self.link.inner:
             self._write_step(code, step)
 
