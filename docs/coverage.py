@@ -16,7 +16,7 @@ from brookmill import upstream
 from brookmill.connections import CONNECTIONS
 from brookmill.mql.accumulator import ACCUMULATORS
 from brookmill.mql.expression import EXPRESSIONS
-from brookmill.mql.filter import PREDICATES, Filter
+from brookmill.mql.filter import DOCUMENT_PREDICATES, PREDICATES, Filter
 from brookmill.operations import OPERATIONS
 from brookmill.stages import STAGES
 
@@ -83,7 +83,7 @@ def _opened(name: str) -> tuple[str, str]:
 def query_operators() -> list[Row]:
     """Those that join tests instead of testing a value belong to the filter itself."""
     joining = dict.fromkeys(("$and", "$comment", "$expr", "$nor", "$not", "$or"), Filter)
-    return rows(upstream.QUERY_OPERATORS, {**PREDICATES, **joining})
+    return rows(upstream.QUERY_OPERATORS, {**PREDICATES, **DOCUMENT_PREDICATES, **joining})
 
 
 #: Title, further columns, and what to show.
