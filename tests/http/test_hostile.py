@@ -15,6 +15,7 @@ import psutil
 import pytest
 from served import Bearer, Served, V
 
+from brookmill.domain.principal import Role
 from brookmill.http.connection import LONGEST_HEAD
 from brookmill.testing.server import server
 
@@ -231,6 +232,14 @@ def test_strangers_do_not_get_long_bodies_read(target: Target) -> None:
     head = target.head(f"PATCH /api/atlas/v2{target.path}/c HTTP/1.1", "Content-Length: 1000000")
     answer = target.raw(head.replace(target.auth.token.encode(), b"wrong"))
     assert answer.startswith(b"HTTP/1.1 401 ")
+
+
+def test_neither_do_those_who_lack_the_role(target: Target) -> None:
+    member = target.served.bearer(frozenset({Role.ORG_MEMBER}))
+    head = target.head(f"PATCH /api/atlas/v2{target.path}/c HTTP/1.1", "Content-Length: 1000000")
+    answer = target.raw(head.replace(target.auth.token.encode(), member.token.encode()))
+    assert answer.startswith(b"HTTP/1.1 401 ")
+    assert b"x-error-code: USER_UNAUTHORIZED" in answer
 
 
 # --- the protocol

@@ -1,13 +1,13 @@
 """The Admin API: from a request to an operation, and back to a reply.
 
 Path, version and media type are judged on the event loop; then one hop into a worker thread authenticates,
-asks the operation and encodes its answer. A long body is read only for those who have proved who they are.
+asks the operation and encodes its answer. A long body is read only for those who may call the operation.
 """
 
 from __future__ import annotations
 
 import datetime as dt
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from brookmill.domain.principal import Principal
 from brookmill.errors import UserError
@@ -75,21 +75,21 @@ class Door:
         if declared is not None and declared <= _SHORT:
             body = await exchange.body(limit) if declared else b""
             return await self._threads.run(
-                lambda: self._perform(exchange, asked, self._principal(exchange), body)
+                lambda: self._perform(exchange, asked, self._admit(exchange, asked, body))
             )
-        principal = await self._threads.run(lambda: self._principal(exchange))
-        body = await exchange.body(limit)
-        return await self._threads.run(lambda: self._perform(exchange, asked, principal, body))
+        call = await self._threads.run(lambda: self._admit(exchange, asked, b""))
+        call = replace(call, body=await exchange.body(limit))
+        return await self._threads.run(lambda: self._perform(exchange, asked, call))
 
     def _principal(self, exchange: Exchange) -> Principal:
         principal = self._authentication.principal(exchange)
         exchange.principal = principal.name
         return principal
 
-    def _perform(self, exchange: Exchange, asked: Asked, principal: Principal, body: bytes) -> Reply:
+    def _admit(self, exchange: Exchange, asked: Asked, body: bytes) -> Call:
         operation, services = asked.operation, self._services
         call = Call(
-            principal=principal,
+            principal=self._principal(exchange),
             path=asked.found.path(operation),
             query=exchange.parameters,
             body=body,
@@ -105,4 +105,7 @@ class Door:
         admit(operation, call)
         if limited(operation):
             exchange.added += self._rate_limit.take(call.path["groupId"], exchange.path)
-        return reply.success(exchange, operation, asked.resolved, execute(operation, call))
+        return call
+
+    def _perform(self, exchange: Exchange, asked: Asked, call: Call) -> Reply:
+        return reply.success(exchange, asked.operation, asked.resolved, execute(asked.operation, call))

@@ -45,6 +45,8 @@ class Batch:
             raise
         finally:
             with suppress(SQLAlchemyError):
+                if self.error is not None:
+                    self.connection.invalidate()  # else it may go back to the pool within its transaction
                 self.connection.close()
             self._ended.set()
 
