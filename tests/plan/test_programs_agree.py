@@ -151,7 +151,9 @@ def outcome(pipeline: list[Document], batch: Batch, accepts: Form, *, reference:
         [int(one[f"{kind}MessageCount"]) for kind in ("input", "output", "dlq")]
         for one in running.operator_stats()
     ]
-    return values if accepts == "json" else [strict(value) for value in values], buried, counts
+    # Integers beyond 64 bits count as doubles, but may keep all their digits where they only pass through.
+    read = [parse_json(value) if accepts == "json" else value for value in values]
+    return [strict(value) for value in read], buried, counts
 
 
 def agree(pipeline: list[Document], batch: Batch, accepts: Form) -> None:

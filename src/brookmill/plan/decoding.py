@@ -1,14 +1,13 @@
 """Projected decoding: JSON text into a struct of just the fields that a pipeline reads.
 
 Which these are is found by writing the code once against a ``Recorder``. The struct loses the order and the
-presence of
-all other fields, so it serves only where no more than one field of the document is kept; ``_id`` beside it
-sends the one
-document that has both the slow way, as does anything else of unexpected shape.
+presence of all other fields, so it serves only where no more than one field of the document is kept; ``_id``
+beside it sends the one document that has both the slow way, as does anything else of unexpected shape.
 """
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from typing import Any
@@ -18,6 +17,9 @@ import msgspec
 from brookmill.mql.code import Code, Val
 from brookmill.mql.shape import Shape, Trie, deeper
 from brookmill.mql.values import MISSING
+
+#: Names that msgspec can read as fields of a struct.
+_NAME = re.compile(r'[^"\\\x00-\x1f\ud800-\udfff]*')
 
 
 class Detour(Exception):
@@ -32,6 +34,8 @@ class Recorder:
     exposed: bool = False
 
     def read(self, code: Code, names: tuple[str, ...]) -> Val:
+        if not all(map(_NAME.fullmatch, names)):
+            self.exposed = True
         node = self.trie
         for name in names[:-1]:
             inner = node.setdefault(name, {})
@@ -123,8 +127,7 @@ class Projected:
 
 
 def struct_of(trie: Trie) -> type[msgspec.Struct]:
-    """A struct with one field a name of ``trie``, MISSING by default; objects that are only entered are
-    structs too.
+    """A struct with one field a name of ``trie``, MISSING by default; objects only entered are structs too.
 
     Where such an object is an array or a scalar instead, decoding fails and the document goes the slow way.
     """
