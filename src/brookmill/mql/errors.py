@@ -14,6 +14,7 @@ CODE_NAMES = {
     40: "ConflictingUpdateOperators",
     72: "InvalidOptions",
     121: "DocumentValidationFailure",
+    139: "JSInterpreterFailure",
     146: "ExceededMemoryLimit",
     168: "InvalidPipelineOperator",
     241: "ConversionFailure",
