@@ -14,7 +14,7 @@ from collections.abc import Callable
 from typing import Final, Literal, NamedTuple
 
 from bson import Binary, Int64
-from bson.binary import UUID_SUBTYPE
+from bson.binary import UUID_SUBTYPE, VECTOR_SUBTYPE, BinaryVectorDtype
 
 from brookmill.mql.errors import MQLError
 from brookmill.mql.values import Value, type_name
@@ -38,6 +38,21 @@ def parts(value: Value) -> tuple[bytes, int]:
     if isinstance(value, uuid.UUID):
         return value.bytes, UUID_SUBTYPE
     return bytes(value), value.subtype if isinstance(value, Binary) else 0
+
+
+def vector(value: Value) -> list[Value]:
+    """The items of a vector (subtype 9): bools, ints or doubles. Raises MQLError (code 241)."""
+    raw, subtype = parts(value)
+    if subtype != VECTOR_SUBTYPE:
+        raise _failed(f"Only binData of the vector subtype has items, not of subtype {subtype}")
+    try:
+        packed = Binary(raw, VECTOR_SUBTYPE).as_vector()
+    except (ValueError, IndexError, struct.error) as e:
+        raise _failed(f"Invalid vector: {e}") from None
+    if packed.dtype is not BinaryVectorDtype.PACKED_BIT:
+        return list(packed.data)
+    bits = [bool(byte >> (7 - place) & 1) for byte in map(int, packed.data) for place in range(8)]
+    return bits[: len(bits) - packed.padding]
 
 
 def _failed(text: str) -> MQLError:

@@ -15,6 +15,7 @@ from bson.errors import InvalidId
 from brookmill.mql import binary
 from brookmill.mql.binary import Layout
 from brookmill.mql.dates import as_date, parse_date
+from brookmill.mql.ejson import loads
 from brookmill.mql.encoding import iso_text
 from brookmill.mql.errors import MQLError
 from brookmill.mql.numbers import CONTEXT, DECIMAL, DOUBLE, from_decimal, to_decimal, to_float, width
@@ -191,6 +192,30 @@ def to_object_id(value: Value, layout: Layout = AUTO) -> Value:  # noqa: ARG001
         raise MQLError(text, 241) from None
 
 
+def to_array(value: Value, layout: Layout = AUTO) -> Value:  # noqa: ARG001
+    kind = type_name(value)
+    if kind == "array":
+        return value
+    return binary.vector(value) if kind == "binData" else _from_json(value, list, "array")
+
+
+def to_object(value: Value, layout: Layout = AUTO) -> Value:  # noqa: ARG001
+    return value if type_name(value) == "object" else _from_json(value, dict, "object")
+
+
+def _from_json(value: Value, kind: type, to: str) -> Value:
+    """What stands in a JSON text, wrappers left as they are."""
+    if type(value) is not str:
+        raise _refuse(value, to)
+    try:
+        found = loads(value)
+    except (ValueError, RecursionError):
+        raise MQLError("Input doesn't represent valid JSON in $convert with no onError value", 241) from None
+    if type(found) is not kind:
+        raise MQLError(f"Input doesn't match expected type '{to}' in $convert with no onError value", 241)
+    return found
+
+
 #: Converts a value that is neither null nor missing. Raises MQLError (code 241).
 Conversion = Callable[[Value, Layout], Value]
 
@@ -204,6 +229,8 @@ TARGETS: dict[str, Conversion] = {
     "date": to_date,
     "string": to_string,
     "objectId": to_object_id,
+    "array": to_array,
+    "object": to_object,
 }
 
 

@@ -1,11 +1,11 @@
-"""Expressions of stream processors: metadata, the wall clock, random UUIDs."""
+"""Expressions of stream processors: metadata, the wall clock, random identifiers."""
 
 from __future__ import annotations
 
 import uuid
 from dataclasses import dataclass
 
-from bson import Binary
+from bson import Binary, ObjectId
 from bson.binary import UUID_SUBTYPE
 
 from brookmill.mql import paths
@@ -54,6 +54,24 @@ class CurrentDate:
 
     def emit(self, code: Code) -> Val:
         return code.local(Val(code.call(date_from_ms, "NOW()"), "date", null=False, missing=False))
+
+
+@EXPRESSIONS("$createObjectId")
+@dataclass(frozen=True, slots=True)
+class CreateObjectId:
+    """A new ObjectId at each occurrence."""
+
+    @classmethod
+    def parse(cls, operand: Value, parser: Parser) -> Expression:
+        if operand != {}:
+            raise parser.wrong("$createObjectId does not accept arguments")
+        return cls()
+
+    def evaluate(self, env: Env) -> Value:  # noqa: ARG002
+        return ObjectId()
+
+    def emit(self, code: Code) -> Val:
+        return code.local(Val(code.call(ObjectId), "objectId", null=False, missing=False))
 
 
 def create_uuid() -> Binary:

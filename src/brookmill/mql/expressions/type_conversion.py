@@ -39,6 +39,8 @@ _conversion("$toDecimal", "decimal")
 _conversion("$toBool", "bool")
 _conversion("$toString", "string")
 _conversion("$toObjectId", "objectId")
+_conversion("$toArray", "array")
+_conversion("$toObject", "object")
 to_date = _conversion("$toDate", "date")
 
 
@@ -55,6 +57,15 @@ def to_uuid(value: Value) -> Value:
 @operator("$type", result="string")
 def type_(value: Value) -> str:
     return type_name(value)
+
+
+@operator("$subtype", result="int")
+def subtype(value: Value) -> int | None:
+    if nullish(value):
+        return None
+    if type_name(value) != "binData":
+        raise MQLError(f"$subtype needs a value that has a subtype, found {type_name(value)}")
+    return binary.parts(value)[1]
 
 
 @operator("$isNumber", result="bool")
