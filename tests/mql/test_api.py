@@ -85,7 +85,12 @@ def test_accumulate_without_documents() -> None:
 
 def test_documents_are_never_changed() -> None:
     document = {"a": [3, 1], "b": {"c": 1}}
-    stages = [{"$addFields": {"b.d": 1}}, {"$unwind": "$a"}, {"$sort": {"a": 1}}, {"$unset": "b.c"}]
+    stages: list[dict[str, Any]] = [
+        {"$addFields": {"b.d": 1}},
+        {"$unwind": "$a"},
+        {"$sort": {"a": 1}},
+        {"$unset": "b.c"},
+    ]
     assert mql.run_pipeline(stages, [document]) == [{"a": 1, "b": {"d": 1}}, {"a": 3, "b": {"d": 1}}]
     assert document == {"a": [3, 1], "b": {"c": 1}}
 

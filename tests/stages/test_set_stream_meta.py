@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 from stages.programs import run
 
@@ -13,7 +15,7 @@ def test_into_a_window(reference: bool) -> None:
     shown = {
         "$project": {"tag": {"$meta": "stream.tag"}, "start": {"$type": {"$meta": "stream.window.start"}}}
     }
-    stages = [
+    stages: list[dict[str, Any]] = [
         {"$setStreamMeta": {"stream.tag": "$a"}},
         {"$unset": "a"},
         {"$tumblingWindow": {"interval": SECOND, "idleTimeout": SECOND, "pipeline": [shown]}},
@@ -25,7 +27,7 @@ def test_into_a_window(reference: bool) -> None:
 
 @pytest.mark.parametrize("reference", [False, True])
 def test_beside_the_source(reference: bool) -> None:
-    stages = [
+    stages: list[dict[str, Any]] = [
         {"$setStreamMeta": {"stream.tag": {"$divide": [1, "$a"]}}},
         {"$project": {"tag": {"$meta": "stream.tag"}, "ts": {"$type": {"$meta": "stream.source.ts"}}}},
     ]

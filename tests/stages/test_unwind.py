@@ -21,7 +21,7 @@ def test_one_item_fails(reference: bool) -> None:
 
 @pytest.mark.parametrize("reference", [False, True])
 def test_an_item_of_an_item_fails(reference: bool) -> None:
-    stages = [{"$unwind": "$a"}, {"$match": {"a": {"$ne": []}}}, {"$unwind": "$a"}, HALVED]
+    stages: list[Any] = [{"$unwind": "$a"}, {"$match": {"a": {"$ne": []}}}, {"$unwind": "$a"}, HALVED]
     values, letters, counts = run(stages, [{"a": [[1, 2], [], [0, 5], [0]]}], reference=reference)
     assert [value["a"] for value in values] == [1, 2, 5]
     assert letters == [("AddFieldsOperator", {"a": 0})] * 2
@@ -41,7 +41,7 @@ def test_more_loops_than_python_has(reference: bool) -> None:
 @pytest.mark.parametrize("outside", [False, True])
 def test_in_a_window(reference: bool, outside: bool) -> None:
     group = {"$group": {"_id": None, "n": {"$sum": "$half"}}}
-    unwind = [{"$unwind": "$a"}, HALVED]
+    unwind: list[Any] = [{"$unwind": "$a"}, HALVED]
     inner = [group] if outside else [*unwind, group]
     window = {
         "$tumblingWindow": {
