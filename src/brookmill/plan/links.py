@@ -101,9 +101,7 @@ class _Cutting:
 def cut(
     source: SourceStage, stages: Iterable[Stage], sink: SinkStage | None
 ) -> tuple[list[Link], list[Stage]]:
-    """The links of the main pipeline between source and sink, and all their stages by operator position
-    from 1.
-    """
+    """The links of the main pipeline between source and sink; all their stages by operator position."""
     cutting = _Cutting(source)
     for stage in stages:
         cutting.take(stage)

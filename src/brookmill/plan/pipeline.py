@@ -19,9 +19,7 @@ from brookmill.stages import Place, SinkStage, SourceStage, Stage, parse_stages
 
 @dataclass(frozen=True)
 class Plan:
-    """``operators``: the stages between source and sink, those in a window after it. ``uses``: connection
-    names.
-    """
+    """``operators``: stages between source and sink, those in a window after it. ``uses``: connections."""
 
     source: SourceStage
     sink: SinkStage | None
@@ -59,9 +57,7 @@ class Plan:
         return "SinkOperator" if self.sink is None else self.sink.operator
 
     def program(self, accepts: Form, clock: Clock, *, reference: bool = False) -> Program:
-        """A fresh program. ``accepts``: what the sink takes; ``reference``: without generated code, for
-        tests.
-        """
+        """A fresh program. ``accepts``: what the sink takes. ``reference``: for tests, no generated code."""
         return Program(self, accepts, clock, reference=reference)
 
 
@@ -71,8 +67,7 @@ def _shown(thing: Value) -> str:
 
 
 def plan(pipeline: list[Document], connections: Mapping[str, Connection], *, sinkless: bool = False) -> Plan:
-    """The plan of a pipeline. ``connections``: of its workspace, by name. ``sinkless``: it may end without
-    a sink.
+    """The plan of a pipeline. ``connections``: of its workspace. ``sinkless``: it may end without a sink.
 
     Raises PlanError.
     """

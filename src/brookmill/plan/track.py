@@ -186,9 +186,7 @@ def _again(step: Step, row: Row, chosen: Chosen) -> list[Row]:
 
 
 def _document(value: Value) -> Document:
-    """A document from what stands at the top of a JSON text; an array's items get their positions for
-    names.
-    """
+    """A document from the top of a JSON text; an array's items get their positions for names."""
     if isinstance(value, dict):
         return value
     if isinstance(value, list):

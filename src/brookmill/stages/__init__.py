@@ -5,17 +5,15 @@ A stage is a frozen class registered under its name(s)::
     @STAGES("$match")
     class Match(RowStage): ...
 
-Its spec is parsed once, by ``parse(spec, place)``: it checks everything that can be wrong without a
-document and raises
-``place.wrong("…")``. ``place`` parses the parts: ``place.expression(spec)``, ``place.at("member")``,
-``place.options(…)``.
+Its spec is parsed once, by ``parse(spec, place)``: it checks everything that can be wrong without a document
+and raises ``place.wrong("…")``. ``place`` parses the parts: ``place.expression(spec)``,
+``place.at("member")``, ``place.options(…)``.
 
 What a stage then is, follows from the kind it derives from:
 
 * ``SourceStage``  first of the main pipeline; tells connection, options and event time.
 * ``RowStage``     turns one document into none, one or more, without memory. Says the same twice: ``apply``
-  is the plain truth,
-  ``emit`` writes code for the fused segment (default: a call of ``apply``; override where speed counts).
+  is the plain truth, ``emit`` writes code for the fused segment.
 * ``BlockingStage`` needs all documents of a window: ``collector()`` gives a fresh memory, ``emit`` adds the
   current document.
 * ``WindowStage``  cuts the stream into windows and holds the inner pipeline.
@@ -139,9 +137,7 @@ class Place(NamedTuple):
 
 
 class Row(NamedTuple):
-    """A document on its way, with ``{$meta: "stream"}`` as it stands. ``now``: the wall clock, in
-    milliseconds.
-    """
+    """A document on its way, with ``{$meta: "stream"}`` as it stands. ``now``: the clock, in milliseconds."""
 
     document: Document
     meta: Document
@@ -234,9 +230,7 @@ class BlockingStage(Stage, Protocol):
 
 
 class SourceStage(Stage, Protocol):
-    """``connection``: its name, None for inline documents and schedules. ``options``: the source's own
-    struct.
-    """
+    """``connection``: its name, None for documents in the pipeline. ``options``: the source's own struct."""
 
     connection: str | None
     options: Any
@@ -247,9 +241,7 @@ class SourceStage(Stage, Protocol):
 
 
 class SinkStage(Stage, Protocol):
-    """``columns``: expressions that differ by document; their values arrive as ``Output.columns``, MISSING
-    as None.
-    """
+    """``columns``: expressions that differ by document; they become ``Output.columns``, MISSING as None."""
 
     connection: str | None
     options: Any

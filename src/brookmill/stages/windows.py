@@ -1,10 +1,9 @@
 """Open windows of one running program: which one a document belongs to, and when they close.
 
-All times are milliseconds since the epoch. The watermark is the least of the partitions' highest event
-times, idle
-partitions left out; it never goes back. A window closes when the watermark has passed its end by the
-allowed lateness,
-at once and not at the end of a batch, so that nothing depends on how the stream is cut into batches.
+All times are milliseconds since the epoch. The watermark is the least of the partitions' highest event times,
+idle partitions left out; it never goes back. A window closes when the watermark has passed its end by the
+allowed lateness, at once and not at the end of a batch, so that nothing depends on how the stream is cut into
+batches.
 """
 
 from __future__ import annotations
@@ -25,8 +24,9 @@ UNITS: Final = {"ms": 1, "second": 1000, "minute": 60_000, "hour": 3_600_000, "d
 
 
 class Timing(msgspec.Struct, frozen=True, kw_only=True):
-    """``size`` and ``offset``: windows begin at ``offset`` plus multiples of ``size``. ``lateness``: how
-    far the
+    """How a window lies in time.
+
+    ``size`` and ``offset``: windows begin at ``offset`` plus multiples of ``size``. ``lateness``: how far the
     watermark must be past the end. ``idle``: how long a silent source keeps windows open; None: for ever.
     """
 
@@ -56,9 +56,7 @@ class Windows:
         return int(self._clock.now() * 1000)
 
     def attend(self, partitions: int, idle: frozenset[int]) -> None:
-        """There are so many partitions, and these of them are idle; windows that only they held open
-        close.
-        """
+        """There are so many partitions, and these are idle; windows that only they held open close."""
         if partitions != self._partitions or idle != self._idle:
             self._partitions, self._idle = partitions, idle
             self._advance()
@@ -82,9 +80,7 @@ class Windows:
             self._advance()
 
     def find(self, time: int, partition: int, high: int) -> tuple[int, int, Collector, int] | None:
-        """Start, end and collector of the window of ``time``, and the trigger from now on; None: it is too
-        late.
-        """
+        """Start, end and collector of the window of ``time``, and the trigger from now on; None: too late."""
         self.mark(partition, high)
         size = self.timing.size
         start = time - (time - self.timing.offset) % size
