@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import random
 import signal
 import time
@@ -66,7 +67,10 @@ def hang(took: float) -> None:
 def expression(source: random.Random) -> None:
     mutator = Mutator(source)
     row = mutator.row("expressions")
-    spec, document = mutator.spoilt(row["expr"]), mutator.spoilt(row.get("doc", {}))
+    ask_expression(mutator.spoilt(row["expr"]), mutator.spoilt(row.get("doc", {})))
+
+
+def ask_expression(spec: Value, document: Value) -> None:
     parsed = refused(lambda: parse_expression(spec), PlanError)
     if parsed is None or not isinstance(document, dict):
         return
@@ -82,15 +86,18 @@ def write(value: Value) -> None:
 def query(source: random.Random) -> None:
     mutator = Mutator(source)
     row = mutator.row("query")
-    spec = mutator.spoilt(row["query"])
+    given = [*row.get("matches", []), *row.get("rejects", [])][:4]
+    ask_query(mutator.spoilt(row["query"]), [mutator.spoilt(document) for document in given])
+
+
+def ask_query(spec: Value, documents: list[Value]) -> None:
     parsed = refused(lambda: parse_filter(spec), PlanError)
     if parsed is None:
         return
-    for given in [*row.get("matches", []), *row.get("rejects", [])][:4]:
-        document = mutator.spoilt(given)
+    for document in documents:
         if isinstance(document, dict):
-            refused(lambda d=document: parsed.matches(env(d)), *DOCUMENT)
-            refused(lambda d=document: generated_match(parsed, d), *DOCUMENT)
+            refused(functools.partial(parsed.matches, env(document)), *DOCUMENT)
+            refused(functools.partial(generated_match, parsed, document), *DOCUMENT)
 
 
 def stages(source: random.Random) -> None:
@@ -101,11 +108,14 @@ def stages(source: random.Random) -> None:
     else:
         row = mutator.row("stages")
         specs = row["stages"] if "stages" in row else [row["stage"]]
-    specs = mutator.spoilt(specs)
-    documents = [one for one in map(mutator.spoilt, row.get("docs", [])) if isinstance(one, dict)]
+    ask_stages(mutator.spoilt(specs), [mutator.spoilt(document) for document in row.get("docs", [])])
+
+
+def ask_stages(specs: Value, documents: list[Value]) -> None:
+    documents = [document for document in documents if isinstance(document, dict)]
     for reference in (True, False):
-        made = refused(lambda r=reference: bounded.run(specs, documents, reference=r), *DOCUMENT, PlanError)
-        write(made)
+        run = functools.partial(bounded.run, specs, documents, reference=reference)
+        write(refused(run, *DOCUMENT, PlanError))
 
 
 def text(source: random.Random) -> None:
@@ -124,7 +134,7 @@ def batch(source: random.Random) -> None:
         middle = [{"$tumblingWindow": {"interval": {"size": 1, "unit": "second"}, "pipeline": middle}}]
     given = mutator.spoilt({"documents": []}, 1) if source.random() < 0.02 else {"documents": []}
     pipeline = [{"$source": given}, *(middle if isinstance(middle, list) else [middle])]
-    planned = refused(lambda: plan(pipeline, {}, sinkless=True), PlanError)
+    planned = refused(lambda: plan(pipeline, {}, sinkless=True), PlanError, UnicodeEncodeError)
     if planned is None:
         return
     raws = [texts.text(source) for _ in range(8)]

@@ -19,22 +19,127 @@ from brookmill.stages import STAGES
 
 NAMES = [
     *("", "$", "$$", "$a", "$where", "$$ROOT", "$__proto__", ".", "a.", ".a", "a..b", "a.b", "a.0", "a.-1"),
-    *("__proto__", "constructor", "__class__", "__dict__", "class", "def", "lambda", "None", "self", "MISSING"),
-    *("a\0b", "\0", "\ud800", "é", "😀", "\u202e", "K1", "d", "let", "{a}", "{0}", "%s", "'", '"', "\n", "\\"),
+    *(
+        "__proto__",
+        "constructor",
+        "__class__",
+        "__dict__",
+        "class",
+        "def",
+        "lambda",
+        "None",
+        "self",
+        "MISSING",
+    ),
+    *(
+        "a\0b",
+        "\0",
+        "\ud800",
+        "é",
+        "😀",
+        "\u202e",
+        "K1",
+        "d",
+        "let",
+        "{a}",
+        "{0}",
+        "%s",
+        "'",
+        '"',
+        "\n",
+        "\\",
+    ),
     *("_id", "this", "value", "IDX", "@meta", "@now", "@growth", "ROOT", "CURRENT", "0", "999999999", "1e9"),
     *("x" * 10_000, ".".join("a" * 199), ".".join("a" * 300), "a" + ".0" * 150),
 ]
 TEXTS = [
-    *("x" * 10_000, "ab" * 50_000, "a" * 30 + "!", "\0" * 100, "é" * 5_000, "😀" * 1_000, "\ud800", "a\udfff"),
-    *("9" * 400, "-" + "9" * 5_000, "1e400", "0x" + "f" * 300, "NaN", "-Infinity", "1E-7000", "0." + "0" * 9_000),
+    *(
+        "x" * 10_000,
+        "ab" * 50_000,
+        "a" * 30 + "!",
+        "\0" * 100,
+        "é" * 5_000,
+        "😀" * 1_000,
+        "\ud800",
+        "a\udfff",
+    ),
+    *(
+        "9" * 400,
+        "-" + "9" * 5_000,
+        "1e400",
+        "0x" + "f" * 300,
+        "NaN",
+        "-Infinity",
+        "1E-7000",
+        "0." + "0" * 9_000,
+    ),
     *("(a+)+$", "(a|aa)+$", "(.*)*x", "(?:a{1,500}){1,500}", "((((((((((a*)*)*)*)*)*)*)*)*)*)*$", "(?R)"),
-    *("(" * 200 + ")" * 200, "[[:alpha:]", "\\", "(?P<n>a)\\k<n>", "(*NO_JIT)a", "(?#", "\\x{110000}", "a{65536}"),
-    *("%", "%Y" * 5_000, "%%%", "%Q", "%Z%z", "+99:99", "America/", "../../etc/passwd", "Z" * 100, "Etc/GMT+14"),
-    *("$$this", "$$value", "$$ROOT", "$$CURRENT", "$$REMOVE", "$$NOW", "$$this.a", "$$v", "$a.b.c.d", "$_id", "$0"),
+    *(
+        "(" * 200 + ")" * 200,
+        "[[:alpha:]",
+        "\\",
+        "(?P<n>a)\\k<n>",
+        "(*NO_JIT)a",
+        "(?#",
+        "\\x{110000}",
+        "a{65536}",
+    ),
+    *(
+        "%",
+        "%Y" * 5_000,
+        "%%%",
+        "%Q",
+        "%Z%z",
+        "+99:99",
+        "America/",
+        "../../etc/passwd",
+        "Z" * 100,
+        "Etc/GMT+14",
+    ),
+    *(
+        "$$this",
+        "$$value",
+        "$$ROOT",
+        "$$CURRENT",
+        "$$REMOVE",
+        "$$NOW",
+        "$$this.a",
+        "$$v",
+        "$a.b.c.d",
+        "$_id",
+        "$0",
+    ),
 ]
 NUMBERS = [
-    *(2**31 - 1, -(2**31), 2**31, 2**53 + 1, 2**63 - 1, -(2**63), 2**63, 10**30, -1, 0, 1, 127, 128, 1_000_000),
-    *(1e308, -1e308, 5e-324, 1e-300, float("nan"), float("inf"), float("-inf"), -0.0, 0.5, 1e15 + 0.5, 2.0**63),
+    *(
+        2**31 - 1,
+        -(2**31),
+        2**31,
+        2**53 + 1,
+        2**63 - 1,
+        -(2**63),
+        2**63,
+        10**30,
+        -1,
+        0,
+        1,
+        127,
+        128,
+        1_000_000,
+    ),
+    *(
+        1e308,
+        -1e308,
+        5e-324,
+        1e-300,
+        float("nan"),
+        float("inf"),
+        float("-inf"),
+        -0.0,
+        0.5,
+        1e15 + 0.5,
+        2.0**63,
+    ),
 ]
 #: What wraps a value once more.
 WRAPS: list[Callable[[Value], Value]] = [
@@ -71,7 +176,9 @@ def rows(family: str) -> list[Row]:
 
 @functools.cache
 def operators() -> list[str]:
-    return sorted({*EXPRESSIONS, *PREDICATES, *ACCUMULATORS, *STAGES, "$and", "$or", "$nor", "$not", "$options"})
+    return sorted(
+        {*EXPRESSIONS, *PREDICATES, *ACCUMULATORS, *STAGES, "$and", "$or", "$nor", "$not", "$options"}
+    )
 
 
 def size(value: Value) -> int:
@@ -124,7 +231,8 @@ class Mutator:
         """The path of something in ``value``, by a walk that may end anywhere."""
         at: Path = ()
         while isinstance(value, (dict, list)) and value and self.random.random() < 0.85:
-            step: Any = self.random.choice(list(value)) if isinstance(value, dict) else self.random.randrange(len(value))
+            steps: Any = list(value) if isinstance(value, dict) else range(len(value))
+            step = self.random.choice(steps)
             at, value = (*at, step), value[step]
         return at
 
@@ -143,7 +251,9 @@ class Mutator:
     def _other_part(self, _: Value) -> Value:
         """Something out of another row."""
         row = self.row(self.random.choice(["expressions", "query", "accumulators", "stages"]))
-        given = row.get(self.random.choice(["expr", "query", "spec", "stage", "doc", "docs", "out"]), row["name"])
+        given = row.get(
+            self.random.choice(["expr", "query", "spec", "stage", "doc", "docs", "out"]), row["name"]
+        )
         return reached(given, self._place(given))
 
     def _other_name(self, value: Value) -> Value:
@@ -178,7 +288,9 @@ class Mutator:
         if isinstance(value, dict) and value:
             lost = self.random.choice(list(value))
             return {name: member for name, member in value.items() if name != lost}
-        return value[: self.random.randrange(len(value) + 1)] if isinstance(value, (list, str, bytes)) else None
+        if isinstance(value, (list, str, bytes)):
+            return value[: self.random.randrange(len(value) + 1)]
+        return None
 
     def _swapped(self, value: Value) -> Value:
         if isinstance(value, list):

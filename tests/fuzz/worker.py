@@ -1,8 +1,8 @@
 """A process that asks inputs: ``python -m fuzz.worker FIRST COUNT MARK`` asks those of COUNT seeds.
 
 One that raises what it must not, or takes more than a second of CPU for one answer, is told on
-standard output, one JSON object a line. The process lives under a limit of memory. MARK: a file that holds the seed in hand, for when
-the process dies.
+standard output, one JSON object a line. The process lives under a limit of memory. MARK: a file that holds
+the seed in hand, for when the process dies.
 """
 
 from __future__ import annotations

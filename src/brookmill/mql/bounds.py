@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+from collections.abc import Sequence
 from typing import Final
 
 from brookmill.mql.errors import MQLError
@@ -11,6 +12,10 @@ from brookmill.mql.values import Value
 #: Longest string and largest array that an operator builds, in characters and items; 16 MB is MongoDB's own.
 MAX_TEXT = 16 * 1024 * 1024
 MAX_ITEMS = 1_000_000
+
+
+#: The variable under which the loops of an expression share their ``Growth``.
+GROWTH = "@growth"
 
 
 def bounded_text(length: int, operator: str) -> None:
@@ -30,6 +35,26 @@ def charge(items: int, operator: str) -> None:
     """Count items that are gone through or built, if that may happen again and again. Raises MQLError."""
     if _OPEN.growth is not None:
         _OPEN.growth.spend(items, operator)
+
+
+def weigh(operands: Sequence[Value], operator: str) -> None:
+    """Count what an operator goes through in its operands, where that may happen again and again.
+
+    Raises MQLError.
+    """
+    items = 0
+    for operand in operands:
+        kind = type(operand)
+        if kind is list or kind is dict:
+            items += len(operand)
+        elif kind is str or isinstance(operand, bytes):
+            items += len(operand) // Growth.CHARACTERS
+    charge(items, operator)
+
+
+def growth_in_hand() -> Growth:
+    """That of the loop around an operator that takes many steps itself; without one, its own."""
+    return _OPEN.growth or Growth()
 
 
 class Growth:

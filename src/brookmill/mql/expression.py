@@ -8,6 +8,7 @@ nodes of their own.
 
 from __future__ import annotations
 
+import functools
 import inspect
 import re
 from collections.abc import Callable, Mapping
@@ -15,6 +16,7 @@ from dataclasses import dataclass
 from typing import Any, Literal, NamedTuple, Protocol, TypeVar
 
 from brookmill.mql import paths
+from brookmill.mql.bounds import GROWTH, weigh
 from brookmill.mql.code import Code, Val
 from brookmill.mql.errors import PlanError
 from brookmill.mql.refusals import unrecognized
@@ -215,6 +217,18 @@ class ArrayLiteral:
         return code.local(Val(text, "array", null=False, missing=False))
 
 
+@functools.cache
+def weighed(function: Callable[..., Value], name: str) -> Callable[..., Value]:
+    """The function of an operator for use in loops, where going through the same operand counts each time."""
+
+    @functools.wraps(function)
+    def weighing(*operands: Value) -> Value:
+        weigh(operands, name)
+        return function(*operands)
+
+    return weighing
+
+
 @dataclass(frozen=True, slots=True)
 class Call:
     """An operator applied to operands."""
@@ -223,7 +237,10 @@ class Call:
     operands: tuple[Expression, ...]
 
     def evaluate(self, env: Env) -> Value:
-        return self.operator.function(*[operand.evaluate(env) for operand in self.operands])
+        values = [operand.evaluate(env) for operand in self.operands]
+        if GROWTH in env:
+            weigh(values, self.operator.name)
+        return self.operator.function(*values)
 
     def emit(self, code: Code) -> Val:
         values = [operand.emit(code) for operand in self.operands]
@@ -232,7 +249,10 @@ class Call:
             value = quick(code, *[code.local(value) for value in values])
             if value is not None:
                 return code.local(value)
-        text = code.call(self.operator.function, *values)
+        function = self.operator.function
+        if GROWTH in code.variables:
+            function = weighed(function, self.operator.name)
+        text = code.call(function, *values)
         return code.local(Val(text, self.operator.result, missing=self.operator.missing))
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
+from brookmill.mql.bounds import Growth, charge
 from brookmill.mql.values import MISSING, Document, Value
 
 
@@ -17,6 +18,7 @@ def read(value: Value, names: tuple[str, ...]) -> Value:
         if isinstance(value, dict):
             value = value.get(name, MISSING)
         elif isinstance(value, list):
+            charge(len(value) * Growth.STEP, "a field path")
             rest = names[position:]
             found = [read(item, rest) for item in value if isinstance(item, dict)]
             return [item for item in found if item is not MISSING]

@@ -12,6 +12,7 @@ import pcre2
 from bson import Regex
 from pcre2 import _cy
 
+from brookmill.mql.bounds import Growth, charge
 from brookmill.mql.errors import MQLError
 from brookmill.mql.values import Document, Value, type_name
 
@@ -31,6 +32,8 @@ _JIT_STACK_LIMIT = -46
 _CONTEXT = _cy.create_match_context()
 
 MAX_PATTERN = 32764
+#: Characters of a short pattern; what it costs to compile an empty one, in items copied.
+_SHORT, _COMPILING = 200, 1 << 13
 
 
 class Pattern:
@@ -99,9 +102,13 @@ def _bytes(text: str, code: int) -> bytes:
         raise MQLError("the string is no valid UTF-8", code) from None
 
 
-@functools.lru_cache(maxsize=4096)
 def compiled(pattern: str, options: str = "") -> Pattern:
     """The pattern as PCRE2 compiled it. Raises MQLError (51108 options, 51109 and 51111 pattern)."""
+    return (_kept if len(pattern) <= _SHORT else _kept_long)(pattern, options)
+
+
+def _compile(pattern: str, options: str) -> Pattern:
+    charge(_COMPILING + len(pattern) * Growth.STEP, "a regular expression")
     flags = pcre2.NOFLAG
     for letter in options:
         if letter not in _FLAGS:
@@ -116,6 +123,11 @@ def compiled(pattern: str, options: str = "") -> Pattern:
     except pcre2.PatternError as e:
         text = f"{e.msg.partition('; ')[2]} at offset {max(0, e.pos - len(_LIMITS))}"
         raise MQLError(f"Invalid Regex: {text}", 51111) from None
+
+
+#: Many patterns are short; a long one takes a megabyte compiled.
+_kept = functools.lru_cache(maxsize=1024)(_compile)
+_kept_long = functools.lru_cache(maxsize=32)(_compile)
 
 
 def parts(value: Value) -> tuple[str, str]:

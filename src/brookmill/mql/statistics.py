@@ -8,7 +8,8 @@ from typing import Any
 
 import msgspec
 
-from brookmill.mql.expression import Codes, Constant, Parser
+from brookmill.mql.errors import MQLError
+from brookmill.mql.expression import Codes, Parser
 from brookmill.mql.numbers import is_number, to_float
 from brookmill.mql.values import Value
 
@@ -86,8 +87,10 @@ def parse_shares(operand: Value, parser: Parser, name: str) -> tuple[Value, tupl
 
 
 def _shares(spec: Value, parser: Parser) -> tuple[float, ...]:
-    listed = parser.expression(spec)
-    shares = listed.evaluate({}) if not isinstance(listed, Constant) else listed.value
+    try:
+        shares = parser.expression(spec).evaluate({})
+    except (KeyError, MQLError):  # it reads the document, or cannot be computed
+        shares = None
     if type(shares) is not list or not shares:
         raise parser.wrong("'p' must be an array of numeric values", 7750300)
     if not all(map(is_number, shares)):

@@ -4,12 +4,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, fields
 from typing import Any
 
-from brookmill.mql.bounds import Growth, close_growth, open_growth
+from brookmill.mql.bounds import GROWTH, Growth, close_growth, open_growth
 from brookmill.mql.code import Code, Val
 from brookmill.mql.errors import MQLError
 from brookmill.mql.expression import (
@@ -86,33 +86,34 @@ _SMALL = {"number", "int", "long", "double", "decimal", "bool", "date", "null", 
 _EVEN = ("arithmetic", "boolean", "date", "trigonometry", "bitwise")
 
 
-def _light(part: Any) -> bool:
-    """Whether an expression neither loops nor builds: a step of it costs about the same, whatever comes."""
+def _light(part: Any, own: Collection[str]) -> bool:
+    """Whether an expression neither loops nor builds: a step of it costs about the same, whatever comes.
+
+    ``own``: the variables of the loop.
+    """
     if isinstance(part, Call):
         chapter = part.operator.function.__module__.rpartition(".")[2]
         scalar = any(isinstance(o, Constant) and not isinstance(o.value, (list, dict)) for o in part.operands)
         even = chapter.startswith(_EVEN) or (chapter == "comparison" and scalar)
-        return even and all(map(_light, part.operands))
+        return even and _light(part.operands, own)
     if isinstance(part, tuple):
-        return all(map(_light, part))
-    if isinstance(part, (Constant, Path, str)) or part is None:
+        return all(_light(one, own) for one in part)
+    if isinstance(part, Path):  # a long one may lead through a big array, again and again
+        return len(part.names) <= (part.variable in own or part.variable == "CURRENT")
+    if isinstance(part, (Constant, str)) or part is None:
         return True
     steady = isinstance(part, (ObjectLiteral, ArrayLiteral, Cond, IfNull, Switch, Conjunction))
-    return steady and all(_light(getattr(part, field.name)) for field in fields(part))
-
-
-#: The variable under which the loops of the reference evaluator share their ``Growth``.
-_GROWTH = "@growth"
+    return steady and all(_light(getattr(part, field.name), own) for field in fields(part))
 
 
 @contextmanager
 def _growing(env: Env, items: list[Value], name: str) -> Iterator[tuple[Env, Growth]]:
     """What a loop in ``env`` sees, and the growth that it shares with the loops around it."""
-    outer: Growth | None = env.get(_GROWTH)
+    outer: Growth | None = env.get(GROWTH)
     growth = outer or open_growth()
     try:
         growth.enter(items, name)
-        yield {**env, _GROWTH: growth}, growth
+        yield {**env, GROWTH: growth}, growth
     finally:
         if outer is None:
             close_growth()
@@ -122,14 +123,14 @@ def _growing(env: Env, items: list[Value], name: str) -> Iterator[tuple[Env, Gro
 def _emit_growing(code: Code, items: str, name: str, *, light: bool) -> Iterator[Val | None]:
     """The same in code, for a loop that is not ``light``: the local with the growth."""
     enter = f".enter({items}, {code.bind(name)})"
-    outer = code.variables.get(_GROWTH)
+    outer = code.variables.get(GROWTH)
     if outer is not None:
         code.line(outer.text + enter)
     if outer is not None or light:
         yield None if light else outer
         return
     growth = code.local(Val(code.call(open_growth)), "g")
-    with code.block("try:"), code.scope({_GROWTH: growth}):
+    with code.block("try:"), code.scope({GROWTH: growth}):
         code.line(growth.text + enter)
         yield growth
     with code.block("finally:"):
@@ -173,7 +174,7 @@ class Map:
         array = parser.at("input").expression(spec["input"])
         seeing, names = _named(parser, spec, **{"as": "this", "arrayIndexAs": "IDX"})
         inner = seeing.at("in").expression(spec["in"])
-        return cls(array, names["as"], _index(names, spec["in"]), inner, _light(inner))
+        return cls(array, names["as"], _index(names, spec["in"]), inner, _light(inner, names.values()))
 
     def evaluate(self, env: Env) -> Value:
         items = items_of(self.array.evaluate(env), "$map", 16883)
@@ -229,7 +230,8 @@ class Filter:
         seeing, names = _named(parser, spec, **{"as": "this", "arrayIndexAs": "IDX"})
         condition = seeing.at("cond").expression(spec["cond"])
         limit = parser.at("limit").expression(spec["limit"]) if "limit" in spec else Constant(None)
-        return cls(array, names["as"], _index(names, spec["cond"]), condition, limit, _light(condition))
+        light = _light(condition, names.values())
+        return cls(array, names["as"], _index(names, spec["cond"]), condition, limit, light)
 
     def evaluate(self, env: Env) -> Value:
         items = items_of(self.array.evaluate(env), "$filter", 28651)
@@ -306,7 +308,7 @@ class Reduce:
         inner = seeing.at("in").expression(spec["in"])
         value, index = names["valueAs"], _index(names, spec["in"])
         multiplies = _multiplies(spec["in"], value)
-        light = _light(inner) and not multiplies
+        light = _light(inner, names.values()) and not multiplies
         return cls(array, initial, names["as"], value, index, inner, light, multiplies)
 
     def evaluate(self, env: Env) -> Value:

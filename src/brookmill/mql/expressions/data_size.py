@@ -7,6 +7,7 @@ import uuid
 import bson
 from bson.codec_options import CodecOptions, DatetimeConversion
 
+from brookmill.mql.bounds import charge
 from brookmill.mql.errors import MQLError
 from brookmill.mql.expression import operator
 from brookmill.mql.values import Value, nullish, type_name
@@ -37,6 +38,8 @@ def bson_size(document: Value) -> Value:
     if not isinstance(document, dict):
         raise MQLError(f"$bsonSize requires a document input, found: {type_name(document)}", 31393)
     try:
-        return len(bson.encode(document, codec_options=_OPTIONS))
+        size = len(bson.encode(document, codec_options=_OPTIONS))
     except (bson.errors.BSONError, OverflowError, RecursionError, UnicodeEncodeError) as e:
         raise MQLError(f"$bsonSize cannot measure the document: {type(e).__name__}", 17260) from None
+    charge(size, "$bsonSize")
+    return size

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from brookmill.mql import regex
-from brookmill.mql.bounds import bounded_items
+from brookmill.mql.bounds import Growth, growth_in_hand
 from brookmill.mql.errors import MQLError
 from brookmill.mql.expression import Codes, operator
 from brookmill.mql.values import Document, Value, nullish
@@ -52,7 +52,10 @@ def regex_find(input_: Value, regex_: Value, options: Value = None) -> Document 
 def regex_find_all(input_: Value, regex_: Value, options: Value = None) -> list[Document]:
     compiled = _prepared(input_, regex_, options, "$regexFindAll")
     found: list[Document] = []
-    for match in () if compiled is None else compiled.matches(input_):
+    if compiled is None:
+        return found
+    growth = growth_in_hand()
+    for match in compiled.matches(input_):
         found.append(match)
-        bounded_items(len(found), "$regexFindAll")
+        growth.spend((4 + compiled.groups) * Growth.STEP, "$regexFindAll")
     return found

@@ -30,7 +30,7 @@ class Matches:
 
 @PREDICATES("$regex")
 def parse_regex(operand: Value, parser: FilterParser) -> Predicate:
-    if not isinstance(operand, (str, Regex)):
+    if type(operand) is not str and not isinstance(operand, Regex):
         raise parser.wrong("$regex has to be a string")
     siblings = parser.siblings if type(parser.siblings) is dict else {}
     pattern, options = regex.parts(operand)
