@@ -8,7 +8,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import TypeAlias
+from typing import NamedTuple, TypeAlias
 
 from brookmill.mql.errors import MQLError
 from brookmill.mql.geometry import Geometry, Path, Position
@@ -16,7 +16,7 @@ from brookmill.mql.geometry import Geometry, Path, Position
 Vector: TypeAlias = tuple[float, float, float]
 
 #: Most pairs of edges that one document may have compared.
-MAX_PAIRS = 250_000
+MAX_PAIRS = 100_000
 #: What counts as touching, in radians: some micrometres on the ground.
 _NEAR = 1e-12
 
@@ -41,22 +41,28 @@ def angle(a: Vector, b: Vector) -> float:
     return math.atan2(math.hypot(*_cross(a, b)), _dot(a, b))
 
 
-def _is_on(point: Vector, a: Vector, b: Vector) -> bool:
-    """Whether the point lies on the way from ``a`` to ``b``."""
-    across = _cross(a, b)
-    length = math.hypot(*across)
-    if length == 0 or abs(_dot(across, point)) > _NEAR * length:
-        return angle(point, a) <= _NEAR
-    return _dot(_cross(a, point), across) >= -_NEAR and _dot(_cross(point, b), across) >= -_NEAR
+class Edge(NamedTuple):
+    """The shortest way from ``a`` to ``b``, with the normal of the plane that it lies in."""
 
+    a: Vector
+    b: Vector
+    normal: Vector
 
-def _cross_over(a: Vector, b: Vector, c: Vector, d: Vector) -> bool:
-    """Whether the ways from ``a`` to ``b`` and from ``c`` to ``d`` cross at a point inside of both."""
-    ab, cd = _cross(a, b), _cross(c, d)
-    c_side, d_side = -_dot(ab, c), _dot(ab, d)
-    if c_side * d_side <= 0:
-        return False
-    return c_side * -_dot(cd, b) > 0 and c_side * _dot(cd, a) > 0
+    def touches(self, point: Vector) -> bool:
+        length = math.hypot(*self.normal)
+        if length == 0 or abs(_dot(self.normal, point)) > _NEAR * length:
+            return angle(point, self.a) <= _NEAR
+        return (
+            _dot(_cross(self.a, point), self.normal) >= -_NEAR
+            and _dot(_cross(point, self.b), self.normal) >= -_NEAR
+        )
+
+    def crosses(self, other: Edge) -> bool:
+        """Whether there is a point inside of both."""
+        start, end = -_dot(self.normal, other.a), _dot(self.normal, other.b)
+        if start * end <= 0:
+            return False
+        return start * -_dot(other.normal, self.b) > 0 and start * _dot(other.normal, self.a) > 0
 
 
 class Chain:
@@ -64,13 +70,14 @@ class Chain:
 
     def __init__(self, path: Path) -> None:
         self.points = [vector(position) for position in path]
-        self.edges = list(zip(self.points, self.points[1:], strict=False))
+        pairs = zip(self.points, self.points[1:], strict=False)
+        self.edges = [Edge(a, b, _cross(a, b)) for a, b in pairs]
 
     def touches(self, point: Vector) -> bool:
-        return any(_is_on(point, a, b) for a, b in self.edges)
+        return any(edge.touches(point) for edge in self.edges)
 
     def crosses(self, other: Chain) -> bool:
-        return any(_cross_over(a, b, c, d) for a, b in self.edges for c, d in other.edges)
+        return any(one.crosses(two) for one in self.edges for two in other.edges)
 
 
 class Ring(Chain):
@@ -80,7 +87,7 @@ class Ring(Chain):
         super().__init__(path)
         sums = [sum(point[axis] for point in self.points[1:]) for axis in range(3)]
         self.middle: Vector = (sums[0], sums[1], sums[2])
-        turn = sum(_dot(_cross(a, b), self.middle) for a, b in self.edges)
+        turn = sum(_dot(edge.normal, self.middle) for edge in self.edges)
         self.inverted = strict and turn < 0
 
     def holds(self, point: Vector) -> bool:
@@ -92,8 +99,8 @@ class Ring(Chain):
     def _turns(self, point: Vector) -> float:
         """The angle by which the ring goes around the point."""
         total = 0.0
-        for a, b in self.edges:
-            left, right = _cross(point, a), _cross(point, b)
+        for edge in self.edges:
+            left, right = _cross(point, edge.a), _cross(point, edge.b)
             total += math.atan2(_dot(_cross(left, right), point), _dot(left, right))
         return total
 
@@ -126,8 +133,7 @@ class Polygon:
         """Whether a whole chain lies inside or on rings."""
         if any(ring.crosses(chain) for ring in self.rings):
             return False
-        middles = [(a[0] + b[0], a[1] + b[1], a[2] + b[2]) for a, b in chain.edges]
-        return all(self.covers(point) for point in (*chain.points, *map(_unit, middles)))
+        return all(map(self.covers, (*chain.points, *map(_halfway, chain.edges))))
 
     def contains_polygon(self, other: Polygon) -> bool:
         if not self.contains(other.outer):
@@ -147,7 +153,7 @@ class Polygon:
 
     def _samples(self) -> Iterator[Vector]:
         yield from self.outer.points
-        yield from (_unit((a[0] + b[0], a[1] + b[1], a[2] + b[2])) for a, b in self.outer.edges)
+        yield from map(_halfway, self.outer.edges)
         middle = _unit(self.outer.middle)
         if self.inside(middle):
             yield middle
@@ -156,6 +162,11 @@ class Polygon:
 def _unit(point: Vector) -> Vector:
     length = math.hypot(*point) or 1.0
     return point[0] / length, point[1] / length, point[2] / length
+
+
+def _halfway(edge: Edge) -> Vector:
+    (x, y, z), (u, v, w) = edge.a, edge.b
+    return _unit((x + u, y + v, z + w))
 
 
 @dataclass(frozen=True, slots=True)
