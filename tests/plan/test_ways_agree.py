@@ -19,7 +19,7 @@ EASY = settings(max_examples=400, deadline=None)
 
 SOURCE: Document = {"$source": {"documents": []}}
 WINDOW = {"interval": {"size": 10, "unit": "second"}, "allowedLateness": 0}
-#: Between them: projected and whole decoding, kept and computed fields, dates, metadata, windows, event times.
+#: Between them: projected and whole decoding, kept and computed fields, dates, metadata, windows, times.
 PIPELINES: dict[str, list[Document]] = {
     "one field kept": [
         SOURCE,
@@ -60,6 +60,14 @@ PIPELINES: dict[str, list[Document]] = {
 }
 PLANS = {name: plan(pipeline, {}, sinkless=True) for name, pipeline in PIPELINES.items()}
 
+
+def _dumps(value: Any) -> bytes:
+    """JSON text; other than orjson it has no bounds for integers."""
+    import json
+
+    return json.dumps(value, ensure_ascii=False, separators=(",", ":")).encode()
+
+
 NUMBERS = st.one_of(
     st.integers(-3, 8),
     st.sampled_from([2**31, 2**53 + 1, 2**63 - 1, 2**63, 2**64 - 1, 2**64, -(2**63) - 1, 10**40]),
@@ -91,7 +99,7 @@ VALUES = st.recursive(
 )
 DOCUMENTS = st.dictionaries(st.sampled_from(["_id", "a", "c", "d", "e", "z"]), VALUES, max_size=6)
 TEXTS = st.one_of(
-    DOCUMENTS.map(lambda document: _dumps(document)),
+    DOCUMENTS.map(_dumps),
     st.sampled_from(
         [
             *(b"", b"nope", b"[]", b'[{"b":2}]', b"null", b"7", b"{", b'{"a":{"b":3}}x', b'{"a":{"b":3},}'),
@@ -116,13 +124,6 @@ TEXTS = st.one_of(
         ]
     ),
 )
-
-
-def _dumps(value: Any) -> bytes:
-    """JSON text; other than orjson it has no bounds for integers."""
-    import json
-
-    return json.dumps(value, ensure_ascii=False, separators=(",", ":")).encode()
 
 
 def outcome(made: Plan, texts: list[bytes], accepts: Form, *, reference: bool) -> Any:
