@@ -1,7 +1,8 @@
-"""PATCH of a connection, next to a bare handler and to Prism, in turns: ``python -m benchmarks.patch``.
+"""PATCH of a connection, next to a bare handler and to Prism: ``python -m benchmarks.patch``.
 
 Each round asks every server for the same stretch of time; figures are medians of per-round ratios, so that
-what else the machine does hits all of them alike. Brookmill's PATCH is a durable commit, theirs keep nothing.
+what else the machine does hits all of them alike. Brookmill's PATCH is a durable commit, theirs keep nothing:
+what one bare commit costs on this disk, and how much of a processor a PATCH takes, is told next to it.
 """
 
 from __future__ import annotations
@@ -15,10 +16,13 @@ import sys
 import tempfile
 from collections.abc import Iterator, Mapping
 from pathlib import Path
+from typing import Literal
 from urllib.parse import urlencode
 
+import psutil
 from rich.progress import track
 
+from benchmarks.commit import commit
 from benchmarks.figure import Figure, show
 from benchmarks.load import Load, Request, load, patch
 from benchmarks.prism import NoPrism, prism
@@ -30,6 +34,9 @@ CONNECTIONS = 8
 GROUP = "32b6e34b3d91647abb20e7b8"
 MEDIA = "application/vnd.atlas.2023-02-01+json"
 
+#: The least rate, as a multiple of the other one's.
+PROMISES: dict[str, tuple[Literal["<", ">="], float]] = {"Prism": (">=", 1.5)}
+
 Target = tuple[str, Request]
 
 
@@ -37,10 +44,9 @@ def run() -> list[Figure]:
     """Rates and latencies of Brookmill, and their ratios to the others."""
     with contextlib.ExitStack() as stack:
         data = stack.enter_context(tempfile.TemporaryDirectory(prefix="brookmill-"))
+        running = stack.enter_context(server(Path(data), rate_limit=0, log_level="warning"))
         targets = {
-            "Brookmill": _brookmill(
-                stack.enter_context(server(Path(data), rate_limit=0, log_level="warning"))
-            ),
+            "Brookmill": _brookmill(running),
             "bare handler": _other(stack.enter_context(_bare())),
         }
         absent = ""
@@ -48,11 +54,26 @@ def run() -> list[Figure]:
             targets["Prism"] = _other(stack.enter_context(prism()))
         except NoPrism as e:
             absent = f"Prism skipped: {e}"
-        rounds = [
-            {name: load(*target, CONNECTIONS, SECONDS) for name, target in targets.items()}
-            for _ in track(range(ROUNDS), "patch")
-        ]
-    return _figures(rounds, absent)
+        rounds, commits, before = [], [], _processor(running)
+        for _ in track(range(ROUNDS), "patch"):
+            rounds.append({name: load(*target, CONNECTIONS, SECONDS) for name, target in targets.items()})
+            commits.append(commit(Path(data)))
+        each = (_processor(running) - before) / sum(len(r["Brookmill"].latencies) for r in rounds)
+    return [*_figures(rounds, absent), *_costs(each, statistics.median(commits))]
+
+
+def _processor(running: Server) -> float:
+    """Seconds of processor time that the server has used."""
+    times = psutil.Process(running.process.pid).cpu_times()
+    return times.user + times.system
+
+
+def _costs(processor: float, commit: float) -> list[Figure]:
+    """What a PATCH waits for: the interpreter, and the disk, for which those that queue wait together."""
+    return [
+        Figure("processor time of a PATCH", processor * 1e3, "ms", None, "one at a time: the lock of Python"),
+        Figure("one bare commit on this disk", commit * 1e3, "ms", None, "shared by PATCHes that queue"),
+    ]
 
 
 def _figures(rounds: list[dict[str, Load]], absent: str) -> list[Figure]:
@@ -68,7 +89,11 @@ def _figures(rounds: list[dict[str, Load]], absent: str) -> list[Figure]:
         rate = statistics.median(theirs.rate for _, theirs in pairs)
         figures += [
             Figure(
-                f"rate / {other}", _ratio(a.rate / b.rate for a, b in pairs), "", None, f"{rate:.0f} /s there"
+                f"rate / {other}",
+                _ratio(a.rate / b.rate for a, b in pairs),
+                "",
+                PROMISES.get(other),
+                f"{rate:.0f} /s there",
             ),
             Figure(f"p50 / {other}", _ratio(a.percentile(0.5) / b.percentile(0.5) for a, b in pairs), ""),
             Figure(f"p99 / {other}", _ratio(a.percentile(0.99) / b.percentile(0.99) for a, b in pairs), ""),
