@@ -9,7 +9,7 @@ from typing import Any
 
 from sqlalchemy import Connection, Engine, create_engine, event, make_url, text
 from sqlalchemy.engine import URL
-from sqlalchemy.exc import ArgumentError
+from sqlalchemy.exc import ArgumentError, OperationalError
 
 from brookmill.config import Settings
 from brookmill.errors import BrookmillError
@@ -68,9 +68,13 @@ def _prepare_sqlite(connection: sqlite3.Connection, _record: object) -> None:
 def _begin_sqlite(connection: Connection) -> None:
     """Writers take the lock before they read, so that what they read stays true; readers cannot write."""
     writes = connection.get_execution_options().get("writes", False)
-    raw: Any = connection.connection.dbapi_connection  # cannot fail there, and takes a tenth of the time
-    raw.execute(f"PRAGMA query_only={'OFF' if writes else 'ON'}").close()
-    connection.exec_driver_sql("BEGIN IMMEDIATE" if writes else "BEGIN")
+    raw: Any = connection.connection.dbapi_connection  # past SQLAlchemy: every call of the API comes here
+    begin = "BEGIN IMMEDIATE" if writes else "BEGIN"
+    try:
+        raw.execute(f"PRAGMA query_only={'OFF' if writes else 'ON'}").close()
+        raw.execute(begin).close()
+    except sqlite3.Error as e:
+        raise OperationalError(begin, None, e) from e
 
 
 def reading(engine: Engine) -> Connection:
