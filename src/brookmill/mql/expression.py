@@ -1,14 +1,12 @@
 """Aggregation expressions: parsing, the tree they become, and its two evaluators.
 
 Every node says the same twice: ``evaluate`` is the plain truth, ``emit`` writes the code that workers run.
-Operators are
-plain functions of values and share one node, ``Call``; only special forms (``$cond``, ``$let``, …) are
-nodes of their own.
+Operators are plain functions of values and share one node, ``Call``; only special forms (``$cond``, ``$let``,
+…) are nodes of their own.
 """
 
 from __future__ import annotations
 
-import functools
 import inspect
 import re
 from collections.abc import Callable, Mapping
@@ -16,7 +14,7 @@ from dataclasses import dataclass
 from typing import Any, Literal, NamedTuple, Protocol, TypeVar
 
 from brookmill.mql import paths
-from brookmill.mql.bounds import GROWTH, weigh
+from brookmill.mql.bounds import GROWTH, weigh, weighed
 from brookmill.mql.code import Code, Val
 from brookmill.mql.errors import PlanError
 from brookmill.mql.refusals import unrecognized
@@ -215,18 +213,6 @@ class ArrayLiteral:
         if any(value.missing for value in values):
             text = f"[None if x is MISSING else x for x in {text}]"
         return code.local(Val(text, "array", null=False, missing=False))
-
-
-@functools.cache
-def weighed(function: Callable[..., Value], name: str) -> Callable[..., Value]:
-    """The function of an operator for use in loops, where going through the same operand counts each time."""
-
-    @functools.wraps(function)
-    def weighing(*operands: Value) -> Value:
-        weigh(operands, name)
-        return function(*operands)
-
-    return weighing
 
 
 @dataclass(frozen=True, slots=True)
