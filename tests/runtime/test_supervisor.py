@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import socket
+import sqlite3
 import threading
 from collections.abc import Callable, Iterator
+from contextlib import closing, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -12,6 +14,7 @@ import bson
 import msgspec
 import pytest
 from servers import wait_until
+from sqlalchemy.exc import SQLAlchemyError
 
 from brookmill.clock import VirtualClock
 from brookmill.config import Settings
@@ -302,6 +305,39 @@ def test_a_deleted_processor_leaves_nothing(mill: Make) -> None:
         assert session.processor_by_id(here.id) is None
         assert session.checkpoint(here.id) is None
     here.supervisor.delete(here.id)
+
+
+@contextmanager
+def refusing(store: Path, change: str) -> Iterator[None]:
+    """A database that takes no such change of processors, as on a full disk."""
+    with closing(sqlite3.connect(store)) as database:
+        database.execute(
+            f"CREATE TRIGGER full BEFORE {change} ON processors BEGIN SELECT RAISE(ABORT, 'full'); END"
+        )
+        yield
+        database.execute("DROP TRIGGER full")
+
+
+def test_a_stop_that_cannot_be_kept_lets_the_processor_go_on(mill: Make, tmp_path: Path) -> None:
+    here = mill(well)
+    here.start()
+    with refusing(tmp_path / "brookmill.db", "UPDATE"), pytest.raises(SQLAlchemyError):
+        here.supervisor.stop(here.id)
+    assert here.processor.state is State.STARTED
+    wait_until(lambda: here.supervisor.stats(here.id), what="the worker that goes on")
+    assert [start.checkpoint for start in here.launcher.starts] == [None, b"+"]
+    here.supervisor.stop(here.id)
+    assert (here.processor.state, here.checkpoint) == (State.STOPPED, b"++")
+
+
+def test_a_removal_that_cannot_be_kept_leaves_the_processor_running(mill: Make, tmp_path: Path) -> None:
+    here = mill(well)
+    here.start()
+    with refusing(tmp_path / "brookmill.db", "DELETE"), pytest.raises(SQLAlchemyError):
+        here.supervisor.delete(here.id)
+    wait_until(lambda: here.supervisor.stats(here.id), what="the worker")
+    assert here.processor.state is State.STARTED
+    assert len(here.launcher.starts) == 1
 
 
 def test_closing_keeps_states_so_that_recovery_resumes(mill: Make) -> None:

@@ -28,7 +28,7 @@ class Processor(msgspec.Struct, frozen=True, kw_only=True):
     member order and the spelling of numbers are kept, because clients compare them.
     ``tier`` is the configured tier (None: the workspace's), ``effective_tier`` the one in use.
     ``state_changed`` and ``created`` are seconds since the epoch. ``error`` is set in state FAILED.
-    ``generation`` grows with every start and modify; a worker of an older one has no say any more.
+    ``generation`` grows with every start; a worker of an older one has no say any more.
     """
 
     id: str

@@ -92,33 +92,39 @@ class Supervisor:
         unknown.
 
         A processor that is not started is answered as it is. A worker that does not end in time is killed:
-        its last checkpoint counts.
+        its last checkpoint counts. When STOPPED cannot be written, a new worker goes on there.
         """
         with self._turn(processor_id):
             watch = self._watches.pop(processor_id, None)
             if watch is not None:
                 watch.tell()
                 watch.end(_STOP)
-            with self._store.write() as session:
-                processor = session.processor_by_id(processor_id)
-                if processor is None or processor.state is not State.STARTED:
-                    return processor
-                stopped = msgspec.structs.replace(
-                    processor, state=State.STOPPED, state_changed=self._clock.now()
-                )
-                session.replace_processor(stopped)
-                return stopped
+            try:
+                return self._stopped(processor_id)
+            except BaseException:
+                if watch is not None:
+                    self._watch(watch.processor)
+                raise
+
+    def _stopped(self, processor_id: str) -> Processor | None:
+        with self._store.write() as session:
+            processor = session.processor_by_id(processor_id)
+            if processor is None or processor.state is not State.STARTED:
+                return processor
+            stopped = msgspec.structs.replace(processor, state=State.STOPPED, state_changed=self._clock.now())
+            session.replace_processor(stopped)
+            return stopped
 
     def delete(self, processor_id: str) -> None:
-        """End the worker at once and remove the processor and its checkpoint; nothing happens if it is
+        """Remove the processor and its checkpoint and end the worker at once; nothing happens if it is
         unknown.
         """
         with self._turn(processor_id):
+            with self._store.write() as session:
+                session.remove_processor(processor_id)
             watch = self._watches.pop(processor_id, None)
             if watch is not None:
                 watch.end(0)
-            with self._store.write() as session:
-                session.remove_processor(processor_id)
         with self._lock:
             self._turns.pop(processor_id, None)
 

@@ -45,6 +45,7 @@ class Watch:
     def __init__(
         self, processor: Processor, store: Store, clock: Clock, settings: Settings, launcher: Launcher
     ) -> None:
+        self.processor = processor
         self._id = processor.id
         self._generation = processor.generation
         self._store = store
