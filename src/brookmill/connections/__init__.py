@@ -14,6 +14,7 @@ import bson
 
 from brookmill.clock import Clock
 from brookmill.domain.connection import Connection
+from brookmill.mql.values import storable
 from brookmill.registry import Registry
 
 #: Connection types by their wire name, e.g. ``CONNECTIONS["Kafka"]``.
@@ -92,7 +93,14 @@ class DeadLetter:
 def _size(values: Sequence[Any]) -> int:
     if values and isinstance(values[0], bytes):
         return sum(map(len, values))
-    return sum(len(bson.encode(value)) for value in values)
+    return sum(map(_document_size, values))
+
+
+def _document_size(document: Any) -> int:
+    try:
+        return len(bson.encode(document))
+    except OverflowError:
+        return len(bson.encode(storable(document)))
 
 
 class Source(Protocol):

@@ -9,7 +9,7 @@ import json
 import math
 import uuid
 from collections.abc import Callable, Mapping
-from typing import Any, NoReturn
+from typing import Any, Final, NoReturn
 
 import orjson
 from bson import Binary, Code, Decimal128, Int64, MaxKey, MinKey, ObjectId, Regex, Timestamp
@@ -17,7 +17,7 @@ from bson.binary import UUID_SUBTYPE
 from bson.errors import BSONError
 
 from brookmill.mql.errors import MQLError
-from brookmill.mql.values import INT64_MAX, INT64_MIN, Value, date_from_ms
+from brookmill.mql.values import INT64_MIN, Value, date_from_ms, storable
 
 #: Deepest nesting of objects and arrays that is read; MongoDB's own limit for BSON.
 MAX_DEPTH = 200
@@ -27,6 +27,11 @@ Wrapper = Mapping[str, Any]
 
 def parse_json(text: str | bytes) -> Value:
     """The value of one JSON text, Extended JSON wrappers resolved. Raises MQLError (code 9)."""
+    return storable(parse_with_digits(text))
+
+
+def parse_with_digits(text: str | bytes) -> Value:
+    """As ``parse_json``, but integers over 64 bits, which count as doubles, keep the digits they came with."""
     try:
         return resolve(loads(text))
     except (ValueError, TypeError, ArithmeticError, BSONError) as e:
@@ -51,8 +56,9 @@ def loads(text: str | bytes) -> Value:
 
 
 def _long_integer(digits: str) -> int | float:
-    """Python refuses thousands of digits, and to make a double of hundreds."""
-    return int(digits) if len(digits) < 300 else float(digits)
+    """As orjson reads them: beyond 64 bits they are doubles. Python refuses thousands of digits."""
+    number = int(digits) if len(digits) < 21 else None
+    return number if number is not None and INT64_MIN <= number < 2**64 else float(digits)
 
 
 def _refuse_constant(name: str) -> NoReturn:
@@ -71,9 +77,24 @@ def resolve(value: Value, depth: int = 0) -> Value:
         return {name: resolve(member, depth + 1) for name, member in value.items()}
     if type(value) is list:
         return [resolve(item, depth + 1) for item in value]
-    if type(value) is int and not INT64_MIN <= value <= INT64_MAX:
-        return float(value)
     return value
+
+
+_BRACKETS: Final = b"[]{}"
+_REST: Final = bytes(byte for byte in range(256) if byte not in _BRACKETS)
+
+
+def may_be_deep(text: bytes) -> bool:
+    """Whether JSON text may be nested deeper than is read. Never False for such; seldom True for others."""
+    if text.count(b"[") + text.count(b"{") <= MAX_DEPTH:
+        return False
+    left = text.translate(None, _REST)
+    for _ in range(MAX_DEPTH):
+        shorter = left.replace(b"[]", b"").replace(b"{}", b"")
+        if len(shorter) == len(left):
+            break
+        left = shorter
+    return bool(left)
 
 
 def _only(value: Wrapper, *names: str) -> tuple[Any, ...]:

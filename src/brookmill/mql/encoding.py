@@ -134,8 +134,8 @@ def _double_text(value: float) -> str:
 
 
 def _relaxed(value: Value, kind: str) -> Any:
-    if kind in {"int", "long"}:
-        return int(value)
+    if kind in {"int", "long"} or (type(value) is int and 0 <= value < 2**64):
+        return int(value)  # from 2**63 on it counts as a double, and keeps the digits it came with
     if kind == "double" and math.isfinite(number := float(value)):
         return number
     if kind == "date" and 0 <= ms_from_date(value) <= DATETIME_MAX_MS:

@@ -166,3 +166,14 @@ def ms_from_date(date: Value) -> int:
     if date.tzinfo is None:
         date = date.replace(tzinfo=dt.UTC)
     return (date - EPOCH) // _MS  # type: ignore[no-any-return]
+
+
+def storable(value: Value) -> Value:
+    """``value`` as BSON can hold it: integers beyond 64 bits are the doubles they count as."""
+    if type(value) is int:
+        return value if INT64_MIN <= value <= INT64_MAX else float(value)
+    if type(value) is dict:
+        return {name: storable(member) for name, member in value.items()}
+    if type(value) is list:
+        return [storable(item) for item in value]
+    return value

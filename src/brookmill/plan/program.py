@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Iterator
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from bson import Int64
 
 from brookmill.clock import Clock
 from brookmill.connections import Batch, DeadLetter, Form, Output
 from brookmill.mql.encoding import RELAXED
-from brookmill.mql.values import Document, date_from_ms
+from brookmill.mql.values import Document, date_from_ms, storable
 from brookmill.plan.segment import Segment
 from brookmill.plan.stats import Counts, operator_stats
 from brookmill.plan.track import Meta, Track
@@ -168,14 +168,3 @@ class Program:
         self._origin = snapshot.get("origin", {})  # older checkpoints have none
         if self._windows is not None and snapshot["windows"] is not None:
             self._windows.restore(snapshot["windows"])
-
-
-def storable(value: Any) -> Any:
-    """``value`` with integers beyond 64 bits, which only JSON text can hold, as the doubles they count as."""
-    if type(value) is int and not -(2**63) <= value < 2**63:
-        return float(value)
-    if type(value) is dict:
-        return {name: storable(member) for name, member in value.items()}
-    if type(value) is list:
-        return [storable(item) for item in value]
-    return value

@@ -18,6 +18,7 @@ import orjson
 from brookmill.connections import Form
 from brookmill.mql.code import Code, Val
 from brookmill.mql.dates import INSTANTS, event_time
+from brookmill.mql.ejson import MAX_DEPTH, may_be_deep
 from brookmill.mql.encoding import RELAXED, Encoding, quick_encoder, safe_encoder, write_date
 from brookmill.mql.expression import Call, Expression
 from brookmill.mql.shape import Overlaid, Plain, Shape
@@ -249,7 +250,8 @@ class Segment:
         if way == "documents":
             return [pad + "d = value"]
         detour = code.bind(Detour, "Detour")
-        lines = [pad + "if 36 in value:", pad + f"    raise {detour}"]
+        deep = f"len(value) > {2 * MAX_DEPTH} and {code.bind(may_be_deep, 'may_be_deep')}(value)"
+        lines = [pad + f"if 36 in value or {deep}:", pad + f"    raise {detour}"]
         if projected:
             # What is not read must be valid too, as it is for the other ways.
             lines += [pad + "if not value.isascii():", pad + "    value.decode()"]

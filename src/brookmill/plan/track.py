@@ -8,7 +8,7 @@ from typing import Any
 from brookmill.connections import Output
 from brookmill.errors import DocumentError
 from brookmill.mql.dates import event_time
-from brookmill.mql.ejson import parse_json
+from brookmill.mql.ejson import parse_with_digits
 from brookmill.mql.encoding import encoder
 from brookmill.mql.values import MISSING, Document, Value, date_from_ms
 from brookmill.plan.links import Step
@@ -87,7 +87,7 @@ class Track:
         """Decode with all care; what is no document is a dead letter of the source."""
         time = times[i]
         try:
-            document = _document(parse_json(value))
+            document = _document(parse_with_digits(value))
         except Exception as e:
             self._bury(0, Row(value, meta(i, time), self._now), _reason(e))
             return
