@@ -6,6 +6,7 @@ PYTHON ?= $(firstword $(foreach p,python3 python3.14 python3.13 python3.12 pytho
 PYTEST_ARGS ?=
 CRASHES ?= 200
 FUZZ ?= 100000
+INPUTS ?= 1000000
 
 BIN := .venv/bin
 READY := .venv/.ready
@@ -45,8 +46,8 @@ serve: $(READY) ## a development server: data in ./data, http://127.0.0.1:8080
 crash: $(READY) ## kill -9 the server CRASHES times under parallel writes
 	@CRASHES=$(CRASHES) $(BIN)/pytest -m slow --timeout 3600 $(PYTEST_ARGS)
 
-fuzz: $(READY) ## FUZZ random pipelines through generated code and reference evaluator; SEED=n asks the same again
-	@FUZZ=$(FUZZ) $(BIN)/pytest -m slow -s --timeout 7200 tests/mql $(PYTEST_ARGS)
+fuzz: $(READY) ## FUZZ random pipelines through both evaluators, INPUTS hostile ones, and bombs; SEED=n asks the same again
+	@FUZZ=$(FUZZ) INPUTS=$(INPUTS) $(BIN)/pytest -m slow -s --timeout 7200 tests/mql tests/fuzz $(PYTEST_ARGS)
 
 changelog: $(READY) ## fold changelog.d/ into CHANGELOG.md under the version of pyproject.toml
 	@$(BIN)/python -m docs.changelog

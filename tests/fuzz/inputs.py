@@ -27,6 +27,8 @@ START = 1_700_000_000_000
 
 #: Seconds of CPU for one call of what is asked: parsing, or one evaluation.
 MOST_SECONDS = 1.0
+#: What the parser may raise; the last for what is nested deeper than any JSON text may be.
+SPEC = (PlanError, RecursionError)
 #: What an evaluator may raise: those who call it take the last two for errors of the document as well.
 DOCUMENT = (DocumentError, RecursionError, UnicodeEncodeError)
 
@@ -71,7 +73,7 @@ def expression(source: random.Random) -> None:
 
 
 def ask_expression(spec: Value, document: Value) -> None:
-    parsed = refused(lambda: parse_expression(spec), PlanError)
+    parsed = refused(lambda: parse_expression(spec), *SPEC)
     if parsed is None or not isinstance(document, dict):
         return
     for evaluate in (lambda: parsed.evaluate(env(document)), lambda: generated_value(parsed, document)):
@@ -91,7 +93,7 @@ def query(source: random.Random) -> None:
 
 
 def ask_query(spec: Value, documents: list[Value]) -> None:
-    parsed = refused(lambda: parse_filter(spec), PlanError)
+    parsed = refused(lambda: parse_filter(spec), *SPEC)
     if parsed is None:
         return
     for document in documents:

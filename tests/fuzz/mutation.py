@@ -182,11 +182,11 @@ def operators() -> list[str]:
 
 
 def size(value: Value) -> int:
-    """How many values a value is, with all in it."""
+    """How many values a value is, with all in it; a long text counts as many."""
     waiting, count = [value], 0
     while waiting:
         inner = waiting.pop()
-        count += 1
+        count += 1 + (len(inner) // 100 if isinstance(inner, str) else 0)
         if isinstance(inner, (dict, list)):
             waiting += inner.values() if isinstance(inner, dict) else inner
     return count
@@ -267,7 +267,7 @@ class Mutator:
     def _deeper(self, value: Value) -> Value:
         wrap = self.random.choice(WRAPS)
         copies = size(wrap([None] * 1_000)) // 1_000
-        levels = self.random.choice([1, 2, 3, 10, 40, 90, 120, 160, 250])
+        levels = self.random.choice([1, 2, 3, 10, 40, 90, 120, 160, 190, 250])
         if copies > 1:
             levels = min(levels, int(math.log(_MOST_NODES / min(size(value), _MOST_NODES), copies)))
         for _ in range(levels):

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import functools
 import threading
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Final
 
 from brookmill.mql.errors import MQLError
@@ -52,6 +53,18 @@ def weigh(operands: Sequence[Value], operator: str) -> None:
     charge(items, operator)
 
 
+@functools.cache
+def weighed(function: Callable[..., Value], name: str) -> Callable[..., Value]:
+    """The function of an operator for use in loops, where going through the same operand counts each time."""
+
+    @functools.wraps(function)
+    def weighing(*operands: Value) -> Value:
+        weigh(operands, name)
+        return function(*operands)
+
+    return weighing
+
+
 def growth_in_hand() -> Growth:
     """That of the loop around an operator that takes many steps itself; without one, its own."""
     return _OPEN.growth or Growth()
@@ -69,11 +82,18 @@ class Growth:
     LIMIT: Final = 1 << 26
     #: What a step costs and a loop before its first one, in items copied; so many characters cost as one.
     STEP, LOOP, CHARACTERS = 64, 512, 16
+    #: What it costs to visit an array or object, and an item of it.
+    VISIT, ITEM = 384, 16
 
     __slots__ = ("spent",)
 
     def __init__(self) -> None:
         self.spent = 0
+
+    @classmethod
+    def of(cls, items: int) -> int:
+        """What it costs to visit an array or object with so many items."""
+        return cls.VISIT + items * cls.ITEM
 
     def enter(self, items: list[Value], operator: str) -> None:
         """A loop over ``items`` begins. Raises MQLError when all of them take too much."""
@@ -103,7 +123,7 @@ class Growth:
         waiting = [value]
         while waiting:
             inner = waiting.pop()
-            self.spend(len(inner) * self.STEP, operator)
+            self.spend(self.of(len(inner)), operator)
             parts = inner.values() if type(inner) is dict else inner
             waiting += [part for part in parts if type(part) is list or type(part) is dict]
 
@@ -120,6 +140,21 @@ def open_growth() -> Growth:
     """An outermost loop begins: all that its steps go through and build counts together."""
     growth = _OPEN.growth = Growth()
     return growth
+
+
+def enter_value(items: int, operator: str) -> bool:
+    """A value is gone through to its bottom, where the same part may stand many times over; it has ``items``.
+
+    True: it is the outermost, and the caller has to ``close_growth``. Raises MQLError.
+    """
+    growth = _OPEN.growth
+    if growth is not None:
+        growth.spend(Growth.of(items), operator)
+        return False
+    growth = Growth()
+    growth.spend(Growth.of(items), operator)
+    _OPEN.growth = growth
+    return True
 
 
 def close_growth() -> None:

@@ -1,9 +1,8 @@
 """Python source being written: a straight line of statements over local names, with bound constants.
 
 User-given text never becomes source: names and constants are bound as objects (``K1``, ``K2``, …) and the
-source only
-mentions those. ``Code`` knows nothing of pipelines; what a document looks like at the current point is its
-``shape``.
+source only mentions those. ``Code`` knows nothing of pipelines; what a document looks like at the current
+point is its ``shape``.
 """
 
 from __future__ import annotations
@@ -32,8 +31,8 @@ class Val:
 
     ``text``: a Python expression, free of side effects. ``type``: its BSON type where that is known
     beforehand, "number" for any numeric one. ``null``, ``missing``: whether it may be so. ``constant``: its
-    value where that is known. ``clean``: it comes from JSON text as it is, so that it can be written as JSON
-    unchecked. ``iso``: of a date, a local that holds its text with milliseconds in UTC, or None.
+    value where that is known. ``clean``: it comes from JSON text as it is, so that it can be written as
+    JSON unchecked. ``iso``: of a date, a local that holds its text with milliseconds in UTC, or None.
     """
 
     text: str

@@ -10,7 +10,7 @@ from typing import Any
 from bson import Binary, Decimal128
 from bson.binary import UUID_SUBTYPE
 
-from brookmill.mql.bounds import Growth, charge
+from brookmill.mql.bounds import close_growth, enter_value
 from brookmill.mql.values import INT64_MAX, INT64_MIN, MISSING, Value, ms_from_date, type_name
 
 #: Types that compare with each other share a rank. Missing sorts before null.
@@ -58,12 +58,21 @@ def _number(value: Any) -> tuple[Any, ...]:
 
 
 def _array(value: Any) -> tuple[Any, ...]:
-    charge(len(value) * Growth.STEP, "comparison")
-    return tuple([order_key(item) for item in value])
+    outermost = enter_value(len(value), "comparison")
+    try:
+        return tuple([order_key(item) for item in value])
+    finally:
+        if outermost:
+            close_growth()
 
 
 def _object(value: Any) -> tuple[Any, ...]:
-    return tuple([(key[0], name, key) for name, item in value.items() for key in (order_key(item),)])
+    outermost = enter_value(len(value), "comparison")
+    try:
+        return tuple([(key[0], name, key) for name, item in value.items() for key in (order_key(item),)])
+    finally:
+        if outermost:
+            close_growth()
 
 
 def _binary(value: Any) -> tuple[Any, ...]:

@@ -31,7 +31,7 @@ def parse_json(text: str | bytes) -> Value:
 
 
 def parse_with_digits(text: str | bytes) -> Value:
-    """As ``parse_json``, but integers over 64 bits, which count as doubles, keep the digits they came with."""
+    """As ``parse_json``, but integers over 64 bits, which count as doubles, keep their digits."""
     try:
         return resolve(loads(text))
     except (ValueError, TypeError, ArithmeticError, BSONError) as e:

@@ -15,6 +15,7 @@ from bson import Binary, Code, DatetimeMS, Regex
 from bson.binary import UUID_SUBTYPE
 from bson.dbref import DBRef
 
+from brookmill.mql.bounds import Growth, charge, close_growth, open_growth
 from brookmill.mql.errors import MQLError
 from brookmill.mql.values import (
     DATETIME_MAX_MS,
@@ -37,6 +38,8 @@ class Encoding(msgspec.Struct, frozen=True):
 
 
 RELAXED = Encoding()
+#: Characters of a text whose length counts when the document is written.
+_LONG = 1000
 _ISO = orjson.OPT_UTC_Z | orjson.OPT_NAIVE_UTC
 _OPTIONS = (
     orjson.OPT_PASSTHROUGH_DATETIME | orjson.OPT_PASSTHROUGH_SUBCLASS | orjson.OPT_PASSTHROUGH_DATACLASS
@@ -55,16 +58,20 @@ def iso_text(date: Value) -> str | None:
 def encoder(encoding: Encoding = RELAXED) -> Callable[[Value], bytes]:
     """The function that writes one value as ``encoding`` says. It takes any value and never loses one.
 
-    Raises MQLError for what JSON cannot hold: values nested too deeply, and texts that are no UTF-8.
+    Raises MQLError for what JSON cannot hold: values nested too deeply, and texts that are no UTF-8;
+    and for values far beyond 16 MB, as they come of one value standing in many places.
     """
     write = _WRITERS[encoding.format]
     iso = encoding.dates == "ISO8601"
 
     def encode(value: Value) -> bytes:
+        open_growth()
         try:
             return orjson.dumps(_plain(value, write, iso))
         except (orjson.JSONEncodeError, RecursionError) as e:
             raise MQLError(f"the document cannot be written as JSON: {e}", 15) from None
+        finally:
+            close_growth()
 
     return encode
 
@@ -106,11 +113,17 @@ def write_date(encoding: Encoding) -> Callable[[Value], Any]:
 
 def _plain(value: Value, write: Callable[[Value, str], Any], iso: bool) -> Any:
     """``value`` in the types that JSON has."""
-    if value is None or value is True or value is False or type(value) is str:
+    if type(value) is str:
+        if len(value) > _LONG:
+            charge(len(value), "the document")
+        return value
+    if value is None or value is True or value is False:
         return value
     if isinstance(value, dict):
+        charge(Growth.of(len(value)), "the document")
         return {name: _plain(member, write, iso) for name, member in value.items()}
     if isinstance(value, (list, tuple)):
+        charge(Growth.of(len(value)), "the document")
         return [_plain(item, write, iso) for item in value]
     kind = type_name(value)
     if iso and kind == "date" and (text := iso_text(value)) is not None:

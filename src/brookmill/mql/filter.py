@@ -1,8 +1,7 @@
 """Query filters, as in ``$match``: parsing, the tree they become, and its two evaluators.
 
 A filter is made of tests of a path, joined by ``$and``, ``$or``, ``$nor`` and ``$not``, and of ``$expr``.
-The operators of
-a test are predicates of one value; they register themselves in ``brookmill.mql.query``.
+The operators of a test are predicates of one value; they register themselves in ``brookmill.mql.query``.
 """
 
 from __future__ import annotations

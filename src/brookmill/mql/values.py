@@ -168,6 +168,21 @@ def ms_from_date(date: Value) -> int:
     return (date - EPOCH) // _MS  # type: ignore[no-any-return]
 
 
+def deeper_than(value: Value, limit: int) -> bool:
+    """Whether objects and arrays are nested deeper than ``limit``. Without recursion; shared parts are seen once."""
+    level: list[Value] = [value]
+    for _ in range(limit + 1):
+        parts: dict[int, Value] = {}
+        for one in level:
+            if isinstance(one, (dict, list)):
+                for part in one.values() if isinstance(one, dict) else one:
+                    parts[id(part)] = part
+        if not parts:
+            return False
+        level = list(parts.values())
+    return True
+
+
 def storable(value: Value) -> Value:
     """``value`` as BSON can hold it: integers beyond 64 bits are the doubles they count as."""
     if type(value) is int:

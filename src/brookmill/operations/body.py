@@ -51,7 +51,7 @@ class Body:
 
     @classmethod
     def attempt(cls, text: bytes) -> Callable[[], Body]:
-        """Read ``text`` now; what ``parse`` raises is raised when the body is asked for, after other checks."""
+        """Read ``text`` now; what ``parse`` raises comes when the body is asked for, after other checks."""
         try:
             body = cls.parse(text)
         except UserError as e:

@@ -322,7 +322,7 @@ class Reduce:
                 value = self.inner.evaluate(_bound(inside, self.index, i, **variables))
                 if not self.light:
                     growth.add(value, "$reduce", deep=self.multiplies)
-        return value
+        return value if self.light else _shallow(value)
 
     def emit(self, code: Code) -> Val:
         if code.deep:
@@ -340,7 +340,16 @@ class Reduce:
                 code.line(f"{found} = {self.inner.emit(code).text}")
                 if growth is not None:
                     _emit_added(code, growth, found, "$reduce", deep=self.multiplies)
+            if not self.light:
+                code.line(f"{found} = {code.call(_shallow, found)}")
         return Val(found)
+
+
+def _shallow(value: Value) -> Value:
+    """``value``, which no step may have nested deeper than a document can be. Raises MQLError."""
+    if deeper_than(value, MAX_DEPTH):
+        raise MQLError(f"$reduce would nest a value deeper than {MAX_DEPTH} levels", 15)
+    return value
 
 
 def _multiplies(spec: Value, value: str) -> bool:
