@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
+import fcntl
 import json
+import os
 import signal
 import socket
 import subprocess
 import sys
+import threading
 import urllib.request
 from pathlib import Path
 
 import pytest
 
-from brookmill.app import running
+from brookmill.app import _alone_in, running
+from brookmill.clock import SystemClock
 from brookmill.testing import server
 
 
@@ -64,6 +68,54 @@ def test_after_a_crash_it_starts_with_the_same_credentials(tmp_path: Path) -> No
     with server(tmp_path) as it:
         keys = [name for name in before if name.endswith(("KEY", "SECRET", "ID"))]
         assert {k: it.environment[k] for k in keys} == {k: before[k] for k in keys}
+
+
+@pytest.mark.parametrize("pid", [os.getpid(), 1, -1, 2**32, 2**70])
+def test_after_a_crash_nobody_runs_whoever_has_the_pid_now(tmp_path: Path, pid: int) -> None:
+    with server(tmp_path) as it:
+        it.process.kill()
+        it.process.wait(10)
+    (tmp_path / "server.json").write_text(json.dumps({"pid": pid, "http": it.base, "wire": None}))
+    assert running(tmp_path) is None
+
+
+def test_looking_whether_a_server_runs_keeps_none_from_starting(tmp_path: Path) -> None:
+    (tmp_path / "server.lock").touch()
+    with (tmp_path / "server.lock").open() as looking:
+        fcntl.flock(looking, fcntl.LOCK_SH)
+        threading.Timer(0.05, lambda: fcntl.flock(looking, fcntl.LOCK_UN)).start()
+        with _alone_in(tmp_path, SystemClock()):
+            assert running(tmp_path) is None  # it has told nothing yet
+
+
+@pytest.mark.parametrize(
+    ("broken", "text"),
+    [
+        ("dev-credentials.json", "is not what --dev wrote; put it back, or remove it"),
+        ("dev-credentials.new", "cannot be used: Is a directory"),
+        ("server.new", "cannot be used: Is a directory"),
+        ("brookmill.db", "cannot be used: Is a directory"),
+        ("master.key", "cannot be read: "),
+        ("tls", "cannot be used: File exists"),
+    ],
+)
+def test_what_is_damaged_in_the_data_directory_is_named(tmp_path: Path, broken: str, text: str) -> None:
+    path = tmp_path / broken
+    if broken == "tls":
+        path.write_text("")
+    else:
+        path.mkdir()
+    failed = serve(tmp_path, "--dev", "--http", "127.0.0.1:0", "--tls", "self-made")
+    assert failed.returncode == 3
+    assert "Traceback" not in failed.stderr
+    assert text in failed.stderr
+
+
+def test_nobody_else_reads_the_database(tmp_path: Path) -> None:
+    tmp_path.chmod(0o755)
+    with server(tmp_path):
+        modes = {path.name: path.stat().st_mode & 0o777 for path in tmp_path.glob("brookmill.db*")}
+    assert modes == dict.fromkeys(("brookmill.db", "brookmill.db-wal", "brookmill.db-shm"), 0o600)
 
 
 def test_an_address_that_is_taken_is_named(tmp_path: Path) -> None:

@@ -8,6 +8,7 @@ import gc
 import os
 import signal
 import socket
+import threading
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -20,8 +21,16 @@ from brookmill.errors import BrookmillError
 if TYPE_CHECKING:
     import uvicorn
 
+    from brookmill.clock import Clock
     from brookmill.config import Settings
     from brookmill.http.application import Application
+
+
+_LOCK, _TOLD = "server.lock", "server.json"
+
+#: Somebody who only looks whether a server runs holds the lock for a moment: so often is it tried, and after
+#: so many seconds again.
+_TRIES, _PAUSE = 5, 0.05
 
 
 class StartError(BrookmillError):
@@ -39,11 +48,28 @@ class Running(msgspec.Struct, frozen=True, kw_only=True):
 def running(data: Path) -> Running | None:
     """The server that runs on this data directory; None when there is none, also after a crash."""
     try:
-        server = msgspec.json.decode((data / "server.json").read_bytes(), type=Running)
-        os.kill(server.pid, 0)
+        return _told_by_another(data) if _held(data) else None
+    except OSError:
+        return None
+
+
+def _held(data: Path) -> bool:
+    """Whether a server holds the data directory. The pid it told proves nothing: another may have it now."""
+    lock = os.open(data / _LOCK, os.O_RDONLY)
+    try:
+        fcntl.flock(lock, fcntl.LOCK_SH | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return True
+    finally:
+        os.close(lock)
+    return False
+
+
+def _told_by_another(data: Path) -> Running | None:
+    try:
+        return msgspec.json.decode((data / _TOLD).read_bytes(), type=Running)
     except (OSError, msgspec.MsgspecError):
         return None
-    return server
 
 
 def serve(settings: Settings, announce: Callable[[Running], None]) -> None:
@@ -66,16 +92,20 @@ def serve(settings: Settings, announce: Callable[[Running], None]) -> None:
     log = structlog.get_logger(__name__)
     clock, data = SystemClock(), Path(settings.data_dir)
     with contextlib.ExitStack() as stack:
-        stack.enter_context(_alone_in(data))
+        stack.enter_context(_alone_in(data, clock))
         store = stack.enter_context(contextlib.closing(Store.open(settings, clock)))
         if settings.dev:
-            seed(store, data, clock.now())
+            with _usable(data):
+                seed(store, data, clock.now())
         listener = stack.enter_context(_listening(settings))
         supervisor = stack.enter_context(contextlib.closing(Supervisor(store, clock, settings)))
         services = Services(store, supervisor, clock, settings)
-        server = uvicorn.Server(_uvicorn(http.application(services), ssl_parameters(settings, clock)))
+        with _usable(data):
+            tls = ssl_parameters(settings, clock)
+        server = uvicorn.Server(_uvicorn(http.application(services), tls))
         _stop_on_signals(server)
-        supervisor.recover()
+        with _usable(data):
+            supervisor.recover()
         told = stack.enter_context(_told(data, _base_url(settings, listener)))
         log.info("started", address=told.http, data_dir=str(data.resolve()), dev=settings.dev)
         announce(told)
@@ -86,22 +116,46 @@ def serve(settings: Settings, announce: Callable[[Running], None]) -> None:
 
 
 @contextlib.contextmanager
-def _alone_in(data: Path) -> Iterator[None]:
-    """Hold the data directory, which is made when missing. A crash lets go of it. Raises StartError."""
+def _usable(data: Path) -> Iterator[None]:
+    """Files or a database that cannot be written (a full disk) are a StartError and no bug."""
+    from sqlalchemy.exc import SQLAlchemyError
+
     try:
-        data.mkdir(parents=True, exist_ok=True, mode=0o700)
-        lock = os.open(data / "server.lock", os.O_RDWR | os.O_CREAT, 0o600)
+        yield
     except OSError as e:
         raise StartError(f"the data directory {data} cannot be used: {e.strerror}") from None
+    except SQLAlchemyError as e:
+        raise StartError(
+            f"the database cannot be used: {getattr(e, 'orig', None) or type(e).__name__}"
+        ) from None
+
+
+@contextlib.contextmanager
+def _alone_in(data: Path, clock: Clock) -> Iterator[None]:
+    """Hold the data directory, which is made when missing. A crash lets go of it. Raises StartError."""
+    with _usable(data):
+        data.mkdir(parents=True, exist_ok=True, mode=0o700)
+        lock = os.open(data / _LOCK, os.O_RDWR | os.O_CREAT, 0o600)
     try:
-        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        if not _taken(lock, clock):
+            other = _told_by_another(data)
+            who = f"the server with pid {other.pid} at {other.http}" if other else "another server"
+            raise StartError(f"the data directory {data} is in use by {who}")
         yield
-    except BlockingIOError:
-        other = running(data)
-        who = f"the server with pid {other.pid} at {other.http}" if other else "another server"
-        raise StartError(f"the data directory {data} is in use by {who}") from None
     finally:
         os.close(lock)
+
+
+def _taken(lock: int, clock: Clock) -> bool:
+    """Whether the lock could be had."""
+    for _ in range(_TRIES):
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            clock.wait(threading.Event(), _PAUSE)
+        else:
+            return True
+    return False
 
 
 def _listening(settings: Settings) -> socket.socket:
@@ -160,10 +214,11 @@ def _stop_on_signals(server: uvicorn.Server) -> None:
 @contextlib.contextmanager
 def _told(data: Path, http: str) -> Iterator[Running]:
     """``server.json``, whole or not at all, for as long as the server runs."""
-    path, server = data / "server.json", Running(pid=os.getpid(), http=http, wire=None)
+    path, server = data / _TOLD, Running(pid=os.getpid(), http=http, wire=None)
     fresh = path.with_suffix(".new")
-    fresh.write_bytes(msgspec.json.encode(server))
-    fresh.replace(path)
+    with _usable(data):
+        fresh.write_bytes(msgspec.json.encode(server))
+        fresh.replace(path)
     try:
         yield server
     finally:

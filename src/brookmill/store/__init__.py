@@ -27,7 +27,15 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from brookmill.clock import Clock
 from brookmill.config import Settings
-from brookmill.store.database import StoreError, connect, make_directory, reading, url_of, writing
+from brookmill.store.database import (
+    StoreError,
+    connect,
+    make_directory,
+    make_private,
+    reading,
+    url_of,
+    writing,
+)
 from brookmill.store.known import Known
 from brookmill.store.migration import bring_up
 from brookmill.store.seal import Keyring, SealError
@@ -55,6 +63,7 @@ class Store:
         """Open the database that the settings name; create or migrate it first. Raises StoreError."""
         url = url_of(settings)
         make_directory(settings)
+        make_private(url)
         engine = connect(url)
         try:
             store = cls(engine, Keyring.load(settings), clock)

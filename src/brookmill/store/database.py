@@ -96,6 +96,19 @@ def writing(engine: Engine) -> Connection:
     return connection
 
 
+def make_private(url: URL) -> None:
+    """A new SQLite file for its owner only, whoever may read its directory; SQLite's own files follow suit.
+
+    Raises StoreError.
+    """
+    if url.get_backend_name() != "sqlite" or not url.database or url.database.startswith((":", "file:")):
+        return
+    try:
+        os.close(os.open(url.database, os.O_RDWR | os.O_CREAT, 0o600))
+    except OSError as e:
+        raise StoreError(f"the database {url.database} cannot be used: {os.strerror(e.errno or 0)}") from e
+
+
 def make_directory(settings: Settings) -> None:
     """The data directory, readable by its owner only when it is made here. Raises StoreError."""
     try:

@@ -13,7 +13,7 @@ from brookmill.domain.names import new_id
 from brookmill.domain.principal import Role
 from brookmill.domain.secret import Secret
 from brookmill.domain.workspace import Group, Organization
-from brookmill.store import Session, Store
+from brookmill.store import Session, Store, StoreError
 from brookmill.store.connections import hide, reveal
 from brookmill.store.credentials import (
     ha1,
@@ -41,12 +41,16 @@ class DevCredentials(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
 
 
 def credentials(data_dir: Path) -> DevCredentials | None:
-    """What an earlier ``seed`` wrote; None when there is no such file."""
+    """What an earlier ``seed`` wrote; None when there is no such file. Raises StoreError."""
+    path = data_dir / CREDENTIALS_FILE
     try:
-        text = (data_dir / CREDENTIALS_FILE).read_bytes()
+        return msgspec.json.decode(path.read_bytes(), type=DevCredentials, dec_hook=hide)
     except FileNotFoundError:
         return None
-    return msgspec.json.decode(text, type=DevCredentials, dec_hook=hide)
+    except (OSError, msgspec.MsgspecError):
+        raise StoreError(
+            f"{path} is not what --dev wrote; put it back, or remove it to have other credentials made"
+        ) from None
 
 
 def seed(store: Store, data_dir: Path, now: float) -> DevCredentials:
