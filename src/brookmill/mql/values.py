@@ -169,7 +169,7 @@ def ms_from_date(date: Value) -> int:
 
 
 def deeper_than(value: Value, limit: int) -> bool:
-    """Whether objects and arrays are nested deeper than ``limit``. Without recursion; shared parts are seen once."""
+    """Whether objects and arrays are nested deeper than ``limit``; shared parts are seen once."""
     level: list[Value] = [value]
     for _ in range(limit + 1):
         parts: dict[int, Value] = {}

@@ -17,8 +17,8 @@
 
 One worker, one program: not safe for threads. JSON output is bytes, written as ``sink.encoding`` says;
 ``Output.columns`` has the sink's ``columns``, a missing value as None. Dead letters carry the stage's
-``operator``,
-the document as it stood before that stage (undecodable ones as raw bytes), and ``{$meta: "stream"}``.
+``operator``, the document as it stood before that stage (undecodable ones as raw bytes), and ``{$meta:
+"stream"}``.
 """
 
 from __future__ import annotations

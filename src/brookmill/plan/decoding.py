@@ -1,8 +1,9 @@
 """Projected decoding: JSON text into a struct of just the fields that a pipeline reads.
 
 Which these are is found by writing the code once against a ``Recorder``. The struct loses the order and the
-presence of all other fields, so it serves only where no more than one field of the document is kept; ``_id``
-beside it sends the one document that has both the slow way, as does anything else of unexpected shape.
+presence of all other fields, so it serves only where no more than one field of the document is kept;
+``_id`` beside it sends the one document that has both the slow way, as does anything else of unexpected
+shape.
 """
 
 from __future__ import annotations

@@ -14,8 +14,8 @@ def keep_heap(limit: int = 1024 * _MIB) -> bool:
     """Let the heap keep up to ``limit`` bytes of freed memory, and grow in steps of at most 32 MiB.
 
     Call it once at the start of a worker, with its memory limit. Without it the same pipeline runs at half
-    the speed at random: each batch's results are freed together, the top of the heap goes back to the kernel,
-    and the next batch pays for every page anew. False where the C library has no mallopt.
+    the speed at random: each batch's results are freed together, the top of the heap goes back to the
+    kernel, and the next batch pays for every page anew. False where the C library has no mallopt.
     """
     try:
         mallopt = ctypes.CDLL(None).mallopt

@@ -11,6 +11,7 @@ from typing import Any
 
 from brookmill.mql.bounds import GROWTH, Growth, close_growth, open_growth
 from brookmill.mql.code import Code, Val
+from brookmill.mql.ejson import MAX_DEPTH
 from brookmill.mql.errors import MQLError
 from brookmill.mql.expression import (
     EXPRESSIONS,
@@ -27,7 +28,7 @@ from brookmill.mql.expression import (
 from brookmill.mql.expressions.boolean import Conjunction, truth
 from brookmill.mql.expressions.conditional import Cond, IfNull, Switch
 from brookmill.mql.numbers import is_number, to_float
-from brookmill.mql.values import INT32_MAX, MISSING, Document, Value, nullish, truthy, type_name
+from brookmill.mql.values import INT32_MAX, MISSING, Document, Value, deeper_than, nullish, truthy, type_name
 
 _MAP = Codes(shape=16878, unknown=16879, missing={"input": 16880, "in": 16882})
 _FILTER = Codes(shape=28646, unknown=28647, missing={"input": 28648, "cond": 28650})
@@ -322,7 +323,7 @@ class Reduce:
                 value = self.inner.evaluate(_bound(inside, self.index, i, **variables))
                 if not self.light:
                     growth.add(value, "$reduce", deep=self.multiplies)
-        return value if self.light else _shallow(value)
+        return _shallow(value)
 
     def emit(self, code: Code) -> Val:
         if code.deep:
@@ -340,14 +341,13 @@ class Reduce:
                 code.line(f"{found} = {self.inner.emit(code).text}")
                 if growth is not None:
                     _emit_added(code, growth, found, "$reduce", deep=self.multiplies)
-            if not self.light:
-                code.line(f"{found} = {code.call(_shallow, found)}")
+            code.line(f"{found} = {code.call(_shallow, found)}")
         return Val(found)
 
 
 def _shallow(value: Value) -> Value:
     """``value``, which no step may have nested deeper than a document can be. Raises MQLError."""
-    if deeper_than(value, MAX_DEPTH):
+    if isinstance(value, (dict, list)) and deeper_than(value, MAX_DEPTH):
         raise MQLError(f"$reduce would nest a value deeper than {MAX_DEPTH} levels", 15)
     return value
 
