@@ -5,7 +5,6 @@ from __future__ import annotations
 import contextlib
 import functools
 import re
-import time
 from collections.abc import Iterator
 from typing import Any
 
@@ -33,101 +32,49 @@ _JIT_STACK_LIMIT = -46
 _CONTEXT = _cy.create_match_context()
 
 MAX_PATTERN = 32764
-#: Bytes of a text from which on searches are watched, and seconds of CPU time that they may then take. Those
-#: in shorter texts are bounded by ``_LIMITS``.
-LONG, PATIENCE = 50_000, 0.5
-#: Bytes that all steps of one match together may walk through in a long text.
-WORK = 1 << 34
-#: What may only stand at the very beginning of a pattern.
-_SETTINGS = re.compile(
-    rb"(?:\(\*(?:UTF|UCP|NO_JIT|NO_AUTO_POSSESS|NO_START_OPT|NO_DOTSTAR_ANCHOR|NOTEMPTY|NOTEMPTY_ATSTART"
-    rb"|LIMIT_[A-Z]+=[0-9]+|CR|LF|CRLF|ANYCRLF|ANY|NUL|BSR_ANYCRLF|BSR_UNICODE)\))+"
-)
 #: Characters of a short pattern; what it costs to compile an empty one, in items copied.
 _SHORT, _COMPILING = 200, 1 << 13
-
-
-class _Watch:
-    """Called wherever a search in a long text begins anew, which costs as much as there is of the text."""
-
-    def __init__(self) -> None:
-        self._calls = 0
-        self._end = time.thread_time() + PATIENCE
-        self.context = _cy.create_match_context(self)
-
-    def __call__(self, _: Any) -> None:
-        self._calls += 1
-        if self._calls % 64 == 0 and time.thread_time() > self._end:
-            raise MQLError("the regular expression takes too long", 51156)
 
 
 class Pattern:
     """A compiled pattern. It works on UTF-8 bytes, so that no offset is counted twice."""
 
     def __init__(self, pattern: bytes, flags: int) -> None:
-        self._pattern = pattern
-        self._flags = flags | pcre2.U
-        self._plain = self._compiled(_LIMITS + pattern, quick=True)
-        self._codes: dict[tuple[int, bool], Any] = {}
-        self.groups: int = _cy.pattern_capture_count(self._plain)
+        self._source = _LIMITS + pattern
+        self._flags = flags
+        self._quick = self._compiled()
+        with contextlib.suppress(pcre2.LibraryError):  # a pattern may ask for the interpreter
+            _cy.jit_compile(self._quick)
+        self.groups: int = _cy.pattern_capture_count(self._quick)
 
-    def _compiled(self, source: bytes, *, quick: bool) -> Any:
-        code = _cy.compile(source, self._flags, _UCP | _ALT_BSUX)
-        if quick:
-            with contextlib.suppress(pcre2.LibraryError):  # a pattern may ask for the interpreter
-                _cy.jit_compile(code)
-        return code
+    def _compiled(self) -> Any:
+        return _cy.compile(self._source, self._flags | pcre2.U, _UCP | _ALT_BSUX)
 
     @functools.cached_property
     def _patient(self) -> Any:
-        return self._compiled(_LIMITS + self._pattern, quick=False)
+        return self._compiled()
 
-    def _watched(self, size: int, *, quick: bool) -> Any:
-        """The pattern behind a callout, for texts of less than ``1 << size`` bytes.
-
-        It stands in a group, which may have to end a comment or a quotation first. A step may walk through
-        the whole text, so that there are fewer of them the longer that is.
-        """
-        code = self._codes.get((size, quick))
-        if code is None:
-            first = _SETTINGS.match(self._pattern)
-            settings = first[0] if first else b""
-            limits = _LIMITS + b"(*LIMIT_MATCH=%d)" % max(1, WORK >> size)
-            start, rest = limits + settings + b"(?C1)(?:", self._pattern[len(settings) :]
-            for source in (start + rest + b")", start + rest + b"\n)", start + rest + b"\\E)"):
-                with contextlib.suppress(pcre2.PatternError):
-                    code = self._codes[size, quick] = self._compiled(source, quick=quick)
-                    return code
-            raise MQLError("the regular expression cannot be searched for in a text so long", 51156)
-        return code
-
-    def _at(self, text: bytes, start: int, watch: _Watch | None) -> Any:
+    def at(self, text: bytes, start: int) -> Any:
         """The first match at or behind byte ``start``; None for none. Raises MQLError at the limits."""
-        size = 0 if watch is None else len(text).bit_length()
-        context = _CONTEXT if watch is None else watch.context
         try:
             try:
-                code = self._watched(size, quick=True) if size else self._plain
-                return _cy.match(code, text, len(text), start, context, _NO_UTF_CHECK)[0]
+                return _cy.match(self._quick, text, len(text), start, _CONTEXT, _NO_UTF_CHECK)[0]
             except pcre2.LibraryError as e:
                 if e.code != _JIT_STACK_LIMIT:
                     raise
-                code = self._watched(size, quick=False) if size else self._patient
-                return _cy.match(code, text, len(text), start, context, _NO_UTF_CHECK)[0]
+                return _cy.match(self._patient, text, len(text), start, _CONTEXT, _NO_UTF_CHECK)[0]
         except pcre2.LibraryError as e:
             raise MQLError(f"Error occurred while executing the regular expression: {e}", 51156) from None
 
     def found_in(self, text: str) -> bool:
         """Whether there is a match. Raises MQLError."""
-        raw = _bytes(text, 51156)
-        return self._at(raw, 0, _Watch() if len(raw) > LONG else None) is not None
+        return self.at(_bytes(text, 51156), 0) is not None
 
     def matches(self, text: str) -> Iterator[Document]:
         """Every match as ``$regexFind`` tells it, each behind the one before. Raises MQLError."""
         raw = _bytes(text, 51156)
-        watch = _Watch() if len(raw) > LONG else None
         start = counted = index = 0
-        while (match := self._at(raw, start, watch)) is not None:
+        while (match := self.at(raw, start)) is not None:
             (low, high), *captures = [
                 _cy.match_substring_span_bynumber(match, raw, group) for group in range(self.groups + 1)
             ]

@@ -1,0 +1,68 @@
+"""Values nested too deeply never come to be: what is stored or written later would not survive them."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import bson
+import pytest
+
+from brookmill.clock import VirtualClock
+from brookmill.connections import Batch
+from brookmill.mql.ejson import MAX_DEPTH, may_be_deep
+from brookmill.mql.values import deeper_than
+from brookmill.plan import plan
+
+
+def nested(levels: int) -> Any:
+    value: Any = 1
+    for _ in range(levels):
+        value = [value]
+    return value
+
+
+@pytest.mark.parametrize(
+    ("levels", "deep"), [(0, False), (MAX_DEPTH, False), (MAX_DEPTH + 1, True), (5000, True)]
+)
+def test_depth_is_counted(levels: int, deep: bool) -> None:
+    assert deeper_than(nested(levels), MAX_DEPTH) is deep
+
+
+def test_shared_parts_are_seen_once() -> None:
+    value: Any = 1
+    for _ in range(100):
+        value = [value, value]
+    assert not deeper_than(value, MAX_DEPTH)
+
+
+@pytest.mark.parametrize(
+    ("text", "maybe"),
+    [
+        (b"[" * 200 + b"]" * 200, False),
+        (b"[" * 201 + b"]" * 201, True),
+        (b'{"a":' * 201 + b"1" + b"}" * 201, True),
+        (b"[" + b'{"a":[1]},' * 500 + b"1]", False),
+        (b'["' + b"[" * 300 + b'"]', True),  # brackets in a string: looked at with care, and accepted
+    ],
+)
+def test_deep_text_is_suspected(text: bytes, maybe: bool) -> None:
+    assert may_be_deep(text) is maybe
+
+
+@pytest.mark.parametrize("reference", [False, True])
+@pytest.mark.parametrize("text", [b'{"n":900}', b'{"n":1,"deep":' + b"[" * 300 + b"]" * 300 + b"}"])
+def test_windows_keep_nothing_that_a_checkpoint_cannot_hold(text: bytes, reference: bool) -> None:
+    deep = {"$reduce": {"input": {"$range": [0, "$n"]}, "initialValue": "$deep", "in": ["$$value"]}}
+    window = {
+        "interval": {"size": 1, "unit": "second"},
+        "pipeline": [{"$group": {"_id": 0, "all": {"$push": deep}}}],
+    }
+    made = plan([{"$source": {"documents": []}}, {"$tumblingWindow": window}], {}, sinkless=True)
+    program = made.program("json", VirtualClock(), reference=reference)
+    _, letters = program.push(Batch([text, b'{"n":3}'], [1, 2]))
+    assert len(letters) == 1
+    assert "deeper" in letters[0].reason
+    again = made.program("json", VirtualClock(), reference=reference)
+    again.restore(bson.decode(bson.encode(program.snapshot())))
+    output, _ = again.push(Batch([b'{"n":0}'], [10**6]))
+    assert output.values == [b'{"_id":0,"all":[[[[null]]]]}']
