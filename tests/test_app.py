@@ -115,7 +115,8 @@ def test_nobody_else_reads_the_database(tmp_path: Path) -> None:
     tmp_path.chmod(0o755)
     with server(tmp_path):
         modes = {path.name: path.stat().st_mode & 0o777 for path in tmp_path.glob("brookmill.db*")}
-    assert modes == dict.fromkeys(("brookmill.db", "brookmill.db-wal", "brookmill.db-shm"), 0o600)
+    assert "brookmill.db-wal" in modes
+    assert set(modes.values()) == {0o600}
 
 
 def test_an_address_that_is_taken_is_named(tmp_path: Path) -> None:

@@ -94,6 +94,7 @@ def serve(settings: Settings, announce: Callable[[Running], None]) -> None:
     with contextlib.ExitStack() as stack:
         stack.enter_context(_alone_in(data, clock))
         store = stack.enter_context(contextlib.closing(Store.open(settings, clock)))
+        stack.enter_context(store.serving())
         if settings.dev:
             with _usable(data):
                 seed(store, data, clock.now())

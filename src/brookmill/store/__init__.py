@@ -6,6 +6,7 @@
     with store.read() as session: ...        # one consistent snapshot
     with store.write() as session: ...       # alone among writers; leaving commits, an exception rolls back
     store.touch(principal_id, cidr, address) # notes the use of an access list entry, without writing at once
+    with store.serving(): ...                # the only server on this database; raises StoreError
     store.ready() -> bool ; store.close()
 
 ``Session`` (``session.py``) has the getters and setters of organizations, projects, workspaces, connections,
@@ -39,6 +40,7 @@ from brookmill.store.database import (
 from brookmill.store.known import Known
 from brookmill.store.migration import bring_up
 from brookmill.store.seal import Keyring, SealError
+from brookmill.store.serving import serving
 from brookmill.store.session import Session
 from brookmill.store.usage import Usage
 from brookmill.store.vault import Vault
@@ -109,6 +111,12 @@ class Store:
         """
         with self._writer.transaction() as connection:
             yield Session(connection, self.keyring)
+
+    @contextmanager
+    def serving(self) -> Iterator[None]:
+        """Be the only server on the database, which commands may use meanwhile. Raises StoreError."""
+        with serving(self._engine):
+            yield
 
     def touch(self, principal_id: str, cidr: str, address: str) -> None:
         """A call came through the access list entry ``cidr`` from ``address``; written once a minute."""
