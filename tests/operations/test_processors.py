@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import threading
 from typing import Any
 
 import msgspec
 import pytest
+from servers import wait_until
 
+from brookmill.domain.names import new_id
 from brookmill.domain.processor import State
 
 CREATE, GET, LIST = "createGroupStreamProcessor", "getGroupStreamProcessor", "getGroupStreamProcessors"
@@ -265,3 +268,18 @@ def test_what_is_not_there(ask: Any, operation: str) -> None:
         assert (error.code, error.status) == ("STREAM_PROCESSOR_NOT_FOUND_FOR_NAME", 404)
     error = ask.error(operation, b"no JSON", tenantName="nope", processorName="nope")
     assert (error.code, error.status) == ("STREAM_TENANT_NOT_FOUND_FOR_NAME", 404)
+
+
+def test_a_workspace_made_again_meanwhile_gets_no_processor_of_the_old_one(ask: Any) -> None:
+    answers: list[Any] = []
+    caller = threading.Thread(
+        target=lambda: answers.append(ask.attempt(CREATE, {"name": "p", "pipeline": PIPELINE}))
+    )
+    with ask.store.write() as session:
+        old = session.workspace("b" * 24, ask.path["tenantName"])
+        caller.start()
+        wait_until(lambda: ask.store._writer._queue, what="the caller at its write")
+        session.remove_workspace(old)
+        session.add_workspace(msgspec.structs.replace(old, id=new_id(ask.clock.now())))
+    caller.join()
+    assert [answer.code for answer in answers] == ["STREAM_TENANT_NOT_FOUND_FOR_NAME"]

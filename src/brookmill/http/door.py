@@ -72,14 +72,15 @@ class Door:
         if "authorization" not in exchange.headers:
             raise Unauthenticated
         limit, declared = self._services.settings.max_body, exchange.declared
+        waits = asked.operation.waits
         if declared is not None and declared <= _SHORT:
             body = await exchange.body(limit) if declared else b""
             return await self._threads.run(
-                lambda: self._perform(exchange, asked, self._admit(exchange, asked, body))
+                lambda: self._perform(exchange, asked, self._admit(exchange, asked, body)), waits=waits
             )
         call = await self._threads.run(lambda: self._admit(exchange, asked, b""))
         call = replace(call, body=await exchange.body(limit))
-        return await self._threads.run(lambda: self._perform(exchange, asked, call))
+        return await self._threads.run(lambda: self._perform(exchange, asked, call), waits=waits)
 
     def _principal(self, exchange: Exchange) -> Principal:
         principal = self._authentication.principal(exchange)

@@ -41,7 +41,8 @@ class Operation:
     ``since``: its resource version; ``deprecated``: older ones, oldest first. ``roles``: who may call, None
     for whoever is known. ``status``: of a success. ``media``: json, gzip or csv.
     ``query``: names of query parameters beyond ``envelope`` and ``pretty``, which every operation takes.
-    ``paged``: takes itemsPerPage and pageNum and answers a ``Page``.
+    ``paged``: takes itemsPerPage and pageNum and answers a ``Page``. ``waits``: for workers, so that it may
+    hold its thread for many seconds.
     ``evidence``: "known", or "guess" with ``note`` saying what upstream does not tell.
     """
 
@@ -56,6 +57,7 @@ class Operation:
     media: str = "json"
     query: tuple[str, ...] = ()
     paged: bool = False
+    waits: bool = False
     evidence: str = "known"
     note: str = ""
     deprecated: tuple[Deprecated, ...] = ()
@@ -155,6 +157,7 @@ def operation(
     media: str = "json",
     query: tuple[str, ...] = (),
     paged: bool = False,
+    waits: bool = False,
     deprecated: tuple[Deprecated, ...] = (),
     guess: str = "",
 ) -> Callable[[Function], Function]:
@@ -182,6 +185,7 @@ def operation(
                 media=media,
                 query=query,
                 paged=paged,
+                waits=waits,
                 evidence="guess" if guess else "known",
                 note=guess,
                 deprecated=deprecated,

@@ -49,6 +49,7 @@ class StartOptions(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
     since="2024-05-30",
     roles=STREAM_MANAGERS,
     aliases=("startStreamProcessor",),
+    waits=True,
     guess="starting a started processor changes nothing; the answer is {}",
 )
 def start_processor(call: Call, group_id: str, tenant_name: str, processor_name: str) -> None:
@@ -63,6 +64,7 @@ def start_processor(call: Call, group_id: str, tenant_name: str, processor_name:
     since="2025-03-12",
     roles=STREAM_MANAGERS,
     aliases=("startStreamProcessorWith",),
+    waits=True,
     guess="failover is refused: nothing fails over here; so is startAtOperationTime: no source takes it yet",
 )
 def start_processor_with(call: Call, group_id: str, tenant_name: str, processor_name: str) -> None:
@@ -82,6 +84,7 @@ def start_processor_with(call: Call, group_id: str, tenant_name: str, processor_
     since="2024-05-30",
     roles=STREAM_MANAGERS,
     aliases=("stopStreamProcessor",),
+    waits=True,
     guess="stopping a processor that is not started changes nothing; the answer is {}",
 )
 def stop_processor(call: Call, group_id: str, tenant_name: str, processor_name: str) -> None:

@@ -87,7 +87,8 @@ def create_processor(call: Call, group_id: str, tenant_name: str) -> Any:
     processor = _made(call, workspace, sent)
     _check(processor, workspace, connections)
     with call.store.write() as session:
-        workspace = find_workspace(session, group_id, tenant_name)
+        if find_workspace(session, group_id, tenant_name).id != workspace.id:  # deleted and made again
+            raise UserError("STREAM_TENANT_NOT_FOUND_FOR_NAME", group_id, tenant_name)
         _refuse_taken(session, workspace, processor.name)
         session.add_processor(processor)
     return _shown(processor)
@@ -158,6 +159,7 @@ def update_processor(call: Call, group_id: str, tenant_name: str, processor_name
     roles=STREAM_MANAGERS,
     status=204,
     aliases=("deleteStreamProcessor",),
+    waits=True,
 )
 def delete_processor(call: Call, group_id: str, tenant_name: str, processor_name: str) -> None:
     """Stop a processor and remove it with its state."""

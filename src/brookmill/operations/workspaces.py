@@ -146,6 +146,7 @@ def get_workspace(call: Call, group_id: str, tenant_name: str) -> Any:
     since="2023-02-01",
     roles=STREAM_WRITERS,
     aliases=("updateStreamWorkspace", "updateStreamInstance"),
+    waits=True,
     guess="a region changes unless processors are started; FAILED_OVER is refused: nothing fails over here",
 )
 def update_workspace(call: Call, group_id: str, tenant_name: str) -> Any:
