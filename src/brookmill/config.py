@@ -6,7 +6,7 @@ import difflib
 import os
 import re
 import tomllib
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
@@ -29,7 +29,24 @@ class ConfigError(BrookmillError):
     """A setting is unknown or wrong; the text names it and where it came from, never a secret value."""
 
 
-class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+class Outside(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """The settings about the world that connections reach; workers get these and no others.
+
+    ``allow_private``: connections may lead to loopback and private addresses; None: with ``dev`` only.
+    """
+
+    allow_private: bool | None = None
+
+    def __repr__(self) -> str:
+        return f"{type(self).__name__}({', '.join(self._members())})"
+
+    def _members(self) -> Iterator[str]:
+        for name in self.__struct_fields__:
+            value = getattr(self, name)
+            yield f"{name}={'…' if value and name in _HIDDEN else repr(value)}"
+
+
+class Settings(Outside, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """Everything that can be set: ``http`` in ``brookmill.toml`` is ``BROOKMILL_HTTP`` in the environment.
 
     ``http``: HOST:PORT to listen on; port 0 takes a free one. ``database``: SQLAlchemy URL, default SQLite in
@@ -66,10 +83,13 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     log_format: Literal["auto", "console", "json"] = "auto"
     log_level: Literal["debug", "info", "warning", "error"] = "info"
 
-    def __repr__(self) -> str:
-        shown = ((name, getattr(self, name)) for name in self.__struct_fields__)
-        members = (f"{name}={'…' if value and name in _HIDDEN else repr(value)}" for name, value in shown)
-        return f"Settings({', '.join(members)})"
+    @property
+    def outside(self) -> Outside:
+        """What a worker gets of it."""
+        members = {name: getattr(self, name) for name in Outside.__struct_fields__}
+        if members["allow_private"] is None:
+            members["allow_private"] = self.dev
+        return Outside(**members)
 
 
 def address(text: str) -> tuple[str, int]:

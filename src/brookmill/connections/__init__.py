@@ -1,6 +1,6 @@
 """Outside systems: one file per connection type, and the contracts by which the runtime uses them.
 
-A connection can be opened to read (``Source``), to write (``Sink``) and, later, to ask (``Asker``).
+A connection can be opened to read (``Source``), to write (``Sink``) and to ask (``Asker``).
 The client library of a type is imported where it is opened, so that listing types needs none.
 """
 
@@ -8,13 +8,14 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, ClassVar, Literal, Protocol, runtime_checkable
+from typing import Any, ClassVar, Literal, NamedTuple, Protocol, runtime_checkable
 
 import bson
 
 from brookmill.clock import Clock
+from brookmill.config import Outside
 from brookmill.domain.connection import Connection
-from brookmill.mql.values import storable
+from brookmill.mql.values import MISSING, Document, Value, storable
 from brookmill.registry import Registry
 
 #: Connection types by their wire name, e.g. ``CONNECTIONS["Kafka"]``.
@@ -118,8 +119,11 @@ class Source(Protocol):
         """A checkpoint with ``position`` is safe; tell the outside system, for its own information."""
         ...
 
-    def lag(self) -> dict[str, Any]:
-        """Statistics of the source in the words of the stats reply (Kafka: ``kafkaPartitions`` …)."""
+    def lag(self, watermarks: Mapping[int, int]) -> dict[str, Any]:
+        """Statistics of the source in the words of the stats reply (Kafka: ``kafkaPartitions`` …).
+
+        ``watermarks``: highest event time by partition, milliseconds, where windows by event time keep them.
+        """
         ...
 
     def close(self) -> None: ...
@@ -137,13 +141,47 @@ class Sink(Protocol):
     def close(self) -> None: ...
 
 
+class Answer(NamedTuple):
+    """What came of one question.
+
+    ``value`` goes into the field that the stage's ``as`` names; MISSING: the document goes on as it is.
+    ``meta`` goes over the document's stream metadata, e.g. ``{"https": {…}}``. ``refused``: the reason why
+    the document is a dead letter.
+    """
+
+    value: Value = MISSING
+    meta: Document | None = None
+    refused: str | None = None
+
+
+class Asker(Protocol):
+    """Answers questions about documents: a look-up, a request, a function call."""
+
+    def ask(self, questions: Output) -> Sequence[Answer]:
+        """One answer for each document, in their order; ``questions.values`` are documents.
+
+        Whatever may run side by side does so in here. Raises ConnectionFailed when the processor must not go
+        on.
+        """
+        ...
+
+    def stats(self) -> Document:
+        """Members of the stage's entry in ``operatorStats`` beyond the counts (cache hits, …)."""
+        ...
+
+    def close(self) -> None: ...
+
+
 @dataclass(frozen=True, slots=True)
 class Opening:
-    """What a source or sink is told besides its options.
+    """What a source, sink or asker is told besides its options.
 
-    ``position``: where an earlier ``Source.position()`` was, None from the start. ``constants``: the sink
-    stage's expressions that give the same for every document, by column name. ``sample_rate``: documents a
-    second of a sample source. ``partition_limit``: how many partitions a source may have, None: any number.
+    ``position``: where an earlier ``Source.position()`` was, None from the start. ``start_at``: where to
+    begin without a position, as the start command says (``startAtOperationTime`` or ``startAfter``).
+    ``constants``: the stage's expressions that give the same for every document, by column name.
+    ``sample_rate``: documents a second of a sample source. ``partition_limit``: how many partitions a source
+    may have, None: any number. ``memory``: of the worker, in bytes. ``outside``: settings about the world.
+    ``clusters``: URI by cluster name. ``connections``: all that the pipeline names.
     """
 
     processor_id: str
@@ -152,6 +190,11 @@ class Opening:
     constants: Mapping[str, Any] = field(default_factory=dict)
     sample_rate: float = 10.0
     partition_limit: int | None = None
+    start_at: Mapping[str, Any] = field(default_factory=dict)
+    memory: int = 2 * 1024**3
+    outside: Outside = field(default_factory=Outside)
+    clusters: Mapping[str, str] = field(default_factory=dict, repr=False)
+    connections: Mapping[str, Connection] = field(default_factory=dict)
 
 
 @runtime_checkable
@@ -182,5 +225,20 @@ class Writable(Protocol):
     sink_options: ClassVar[Mapping[str, type[Any]]]
 
     def open_sink(self, options: Any, opening: Opening) -> Sink:
+        """Raises ConnectionFailed."""
+        ...
+
+
+@runtime_checkable
+class Askable(Protocol):
+    """A connection type that can be asked in the middle of a pipeline, or at its end.
+
+    ``asker_options``: stage name -> struct of its fields, with ``operator``, ``expressions()`` and
+    ``problems(constants)`` as those of ``sink_options``.
+    """
+
+    asker_options: ClassVar[Mapping[str, type[Any]]]
+
+    def open_asker(self, options: Any, opening: Opening) -> Asker:
         """Raises ConnectionFailed."""
         ...

@@ -2,19 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from brookmill.clock import Clock
-from brookmill.connections import Form
+from brookmill.connections import Asker, Form
 from brookmill.domain.connection import Connection
 from brookmill.mql.encoding import RELAXED
 from brookmill.mql.values import Document, Value
 from brookmill.plan.links import Link, cut
 from brookmill.plan.program import Program
 from brookmill.plan.segment import Segment
-from brookmill.stages import Place, SinkStage, SourceStage, Stage, parse_stages
+from brookmill.stages import AskStage, Place, SinkStage, SourceStage, Stage, parse_stages
 
 
 @dataclass(frozen=True)
@@ -56,9 +56,19 @@ class Plan:
             return self.operators[position - 1].operator
         return "SinkOperator" if self.sink is None else self.sink.operator
 
-    def program(self, accepts: Form, clock: Clock, *, reference: bool = False) -> Program:
-        """A fresh program. ``accepts``: what the sink takes. ``reference``: for tests, no generated code."""
-        return Program(self, accepts, clock, reference=reference)
+    @property
+    def asks(self) -> tuple[AskStage, ...]:
+        """The stages that need an asker, in order."""
+        stages: list[Any] = [stage for stage in self.operators if stage.kind == "ask"]
+        return tuple(stages)
+
+    def program(
+        self, accepts: Form, clock: Clock, *, askers: Sequence[Asker] = (), reference: bool = False
+    ) -> Program:
+        """A fresh program. ``accepts``: what the sink takes. ``askers``: one for each of ``asks``.
+        ``reference``: for tests, no generated code.
+        """
+        return Program(self, accepts, clock, askers=askers, reference=reference)
 
 
 def _shown(thing: Value) -> str:

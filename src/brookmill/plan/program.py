@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING
 
 from bson import Int64
 
 from brookmill.clock import Clock
-from brookmill.connections import Batch, DeadLetter, Form, Output
+from brookmill.connections import Asker, Batch, DeadLetter, Form, Output
 from brookmill.mql.encoding import RELAXED
 from brookmill.mql.values import Document, date_from_ms, storable
 from brookmill.plan.segment import Segment
@@ -25,7 +25,17 @@ if TYPE_CHECKING:
 class Program:
     """Not safe for threads. ``reference``: every document goes through the reference evaluator."""
 
-    def __init__(self, plan: Plan, accepts: Form, clock: Clock, *, reference: bool = False) -> None:
+    def __init__(
+        self,
+        plan: Plan,
+        accepts: Form,
+        clock: Clock,
+        *,
+        askers: Sequence[Asker] = (),
+        reference: bool = False,
+    ) -> None:
+        """``askers``: one for each stage that asks, in order."""
+        self._askers = askers
         self._plan = plan
         self._clock = clock
         self._names = tuple(plan.sink.columns) if plan.sink is not None else ()
@@ -139,6 +149,10 @@ class Program:
         if self._windows is None or self._by_clock:
             return None
         return self._windows.watermark
+
+    def partition_watermarks(self) -> dict[int, int]:
+        """The highest event time of each partition, in milliseconds; empty without event-time windows."""
+        return {} if self._windows is None or self._by_clock else dict(self._windows.marks)
 
     @property
     def state_size(self) -> int:

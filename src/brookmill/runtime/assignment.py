@@ -44,6 +44,7 @@ def _start(session: Session, processor: Processor, settings: Settings) -> Start 
         checkpoint=session.checkpoint(processor.id),
         checkpoint_interval=settings.checkpoint_interval,
         sample_rate=settings.sample_rate,
+        outside=settings.outside,
         log_level=settings.log_level,
         log_format=settings.log_format,
     )

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 import threading
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from bson import Int64
@@ -39,7 +39,7 @@ class DocumentsSource:
     def acknowledge(self, position: Any) -> None:
         """Nobody to tell."""
 
-    def lag(self) -> dict[str, Any]:
+    def lag(self, watermarks: Mapping[int, int]) -> dict[str, Any]:  # noqa: ARG002 - it has none
         return {}
 
     def close(self) -> None:

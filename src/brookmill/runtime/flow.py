@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import datetime as dt
 from collections.abc import Sequence
+from contextlib import ExitStack
 from typing import TYPE_CHECKING, Any
 
 import msgspec
 from bson import Int64
 
 from brookmill.clock import Clock
-from brookmill.connections import Batch, DeadLetter, Output, Sink, Source
+from brookmill.connections import Asker, Batch, DeadLetter, Output, Sink, Source
 from brookmill.runtime.checkpoint import Checkpoint
 from brookmill.runtime.dead_letters import DeadLetters
 from brookmill.runtime.memory import resident
@@ -46,6 +47,7 @@ class Flow:
         source: Source,
         program: Program,
         sink: Sink,
+        askers: Sequence[Asker] = (),
         dead_letters: DeadLetters,
         clock: Clock,
         resumed: Checkpoint | None = None,
@@ -54,6 +56,7 @@ class Flow:
         self._source = source
         self._program = program
         self._sink = sink
+        self._askers = askers
         self._dead_letters = dead_letters
         self._clock = clock
         self._counts = Counts()
@@ -116,17 +119,20 @@ class Flow:
         if self._program.watermark is not None:
             stats["watermark"] = dt.datetime.fromtimestamp(self._program.watermark / 1000, dt.UTC)
         stats["memoryUsageBytes"] = Int64(resident())
-        return stats | {"operatorStats": self._program.operator_stats()} | self._source.lag()
+        return (
+            stats
+            | {"operatorStats": self._program.operator_stats()}
+            | self._source.lag(self._program.partition_watermarks())
+        )
 
     def close(self) -> None:
         """Close all parts, whatever happens."""
-        try:
-            self._source.close()
-        finally:
-            try:
-                self._sink.close()
-            finally:
-                self._dead_letters.close()
+        with ExitStack() as stack:
+            stack.callback(self._dead_letters.close)
+            stack.callback(self._sink.close)
+            for asker in self._askers:
+                stack.callback(asker.close)
+            stack.callback(self._source.close)
 
     def _take(self, batch: Batch) -> None:
         self._changed = True

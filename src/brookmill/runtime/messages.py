@@ -6,6 +6,8 @@ from typing import Literal
 
 import msgspec
 
+from brookmill.config import Outside
+
 LogLevel = Literal["debug", "info", "warning", "error"]
 LogFormat = Literal["auto", "console", "json"]
 
@@ -25,7 +27,8 @@ class Start(Message, frozen=True, tag="start"):
     this message is never logged nor written. ``tier``: whose memory and partitions are the limits.
     ``clusters``: clusterName -> MongoDB URI. ``instance``: the workspace's name if its project has several,
     for dead letters. ``checkpoint``: where to go on, None from the start. ``sample_rate``: documents a second
-    of a sample source.
+    of a sample source. ``outside``: settings about the world. ``start_at``: BSON of where to begin without
+    a checkpoint.
     """
 
     processor_id: str
@@ -41,6 +44,8 @@ class Start(Message, frozen=True, tag="start"):
     sample_rate: float
     log_level: LogLevel
     log_format: LogFormat
+    outside: Outside = Outside()
+    start_at: bytes | None = None
 
     def __repr__(self) -> str:
         return f"Start({self.processor_id})"

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from contextlib import ExitStack
+from dataclasses import replace
 from typing import Any
 
+import bson
 import msgspec
 
 from brookmill.clock import Clock
-from brookmill.connections import CONNECTIONS, Opening, Readable, Sink, Source, Writable
+from brookmill.connections import CONNECTIONS, Askable, Asker, Opening, Readable, Sink, Source, Writable
 from brookmill.connections.cluster import Cluster
 from brookmill.domain.connection import Connection
 from brookmill.domain.secret import Secret
@@ -16,13 +19,14 @@ from brookmill.domain.tier import TIERS
 from brookmill.errors import ConnectionFailed
 from brookmill.mql import Document, parse_json
 from brookmill.plan import plan
+from brookmill.runtime.asking import AskingSink
 from brookmill.runtime.checkpoint import Checkpoint
 from brookmill.runtime.dead_letters import DeadLetters, Dropped
 from brookmill.runtime.documents import DocumentsSource
 from brookmill.runtime.flow import Flow
 from brookmill.runtime.messages import Start
 
-Connections = dict[str, Connection]
+Connections = Mapping[str, Connection]
 
 
 def opened(start: Start, clock: Clock) -> Flow:
@@ -30,24 +34,38 @@ def opened(start: Start, clock: Clock) -> Flow:
     connections = {name: _connection(data) for name, data in start.connections.items()}
     planned = plan(parse_json(start.pipeline), connections)
     resumed = None if start.checkpoint is None else Checkpoint.decode(start.checkpoint)
+    opening = Opening(
+        start.processor_id,
+        clock,
+        None if resumed is None else resumed.position,
+        sample_rate=start.sample_rate,
+        partition_limit=TIERS[start.tier].kafka_partitions,
+        start_at={} if start.start_at is None else bson.decode(start.start_at),
+        memory=TIERS[start.tier].memory,
+        outside=start.outside,
+        clusters=start.clusters,
+        connections=connections,
+    )
     with ExitStack() as stack:
         letters = _dead_letters(start, connections, clock)
         stack.callback(letters.close)
-        sink = _sink(planned.sink, connections, start, clock)
+        sink = _sink(planned.sink, opening)
         stack.callback(sink.close)
-        program = planned.program(sink.accepts, clock)
-        position = None if resumed is None else resumed.position
-        opening = Opening(
-            start.processor_id,
-            clock,
-            position,
-            sample_rate=start.sample_rate,
-            partition_limit=TIERS[start.tier].kafka_partitions,
-        )
-        source = _source(planned.source, connections, opening)
+        askers = []
+        for stage in planned.asks:
+            askers.append(_asker(stage, opening))
+            stack.callback(askers[-1].close)
+        program = planned.program(sink.accepts, clock, askers=askers)
+        source = _source(planned.source, opening)
         stack.callback(source.close)
         flow = Flow(
-            source=source, program=program, sink=sink, dead_letters=letters, clock=clock, resumed=resumed
+            source=source,
+            program=program,
+            sink=sink,
+            askers=askers,
+            dead_letters=letters,
+            clock=clock,
+            resumed=resumed,
         )
         stack.pop_all()
         return flow
@@ -64,20 +82,31 @@ def _hidden(kind: type, value: Any) -> Any:
     raise NotImplementedError(f"a connection cannot hold a {kind.__name__}")
 
 
-def _source(stage: Any, connections: Connections, opening: Opening) -> Source:
+def _source(stage: Any, opening: Opening) -> Source:
     if stage.connection is None:
         return DocumentsSource(stage.documents, opening)
-    connection = connections[stage.connection]
+    connection = opening.connections[stage.connection]
     if not isinstance(connection, Readable):
         raise TypeError(f"the plan reads from a {connection.type}")
     return connection.open_source(stage.options, opening)
 
 
-def _sink(stage: Any, connections: Connections, start: Start, clock: Clock) -> Sink:
-    connection = connections[stage.connection]
-    if not isinstance(connection, Writable):
-        raise TypeError(f"the plan writes to a {connection.type}")
-    return connection.open_sink(stage.options, Opening(start.processor_id, clock, constants=stage.constants))
+def _sink(stage: Any, opening: Opening) -> Sink:
+    connection = opening.connections[stage.connection]
+    if isinstance(connection, Writable) and stage.name in connection.sink_options:
+        return connection.open_sink(stage.options, replace(opening, constants=stage.constants))
+    return AskingSink(_asker(stage, opening), stage.operator)
+
+
+def _asker(stage: Any, opening: Opening) -> Asker:
+    opening = replace(opening, constants=stage.constants)
+    if stage.connection is None:
+        asker: Asker = stage.open_asker(opening)
+        return asker
+    connection = opening.connections[stage.connection]
+    if not isinstance(connection, Askable):
+        raise TypeError(f"the plan asks a {connection.type}")
+    return connection.open_asker(stage.options, opening)
 
 
 def _dead_letters(start: Start, connections: Connections, clock: Clock) -> DeadLetters:

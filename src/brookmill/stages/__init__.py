@@ -17,6 +17,7 @@ What a stage then is, follows from the kind it derives from:
 * ``BlockingStage`` needs all documents of a window: ``collector()`` gives a fresh memory, ``emit`` adds the
   current document.
 * ``WindowStage``  cuts the stream into windows and holds the inner pipeline.
+* ``AskStage``     sends documents to an outside system and goes on with its answers.
 * ``SinkStage``    last of the main pipeline; tells connection, options, encoding and per-document columns.
 """
 
@@ -55,7 +56,7 @@ MAIN_AND_WINDOW: frozenset[Placement] = frozenset({"main", "window"})
 WINDOW: frozenset[Placement] = frozenset({"window"})
 
 #: What a stage does with documents; see the classes below.
-Kind = Literal["source", "row", "blocking", "window", "sink"]
+Kind = Literal["source", "row", "blocking", "window", "ask", "sink"]
 
 #: Code of errors in the options of a stage: StreamProcessorInvalidOptions.
 INVALID_OPTIONS = 420
@@ -70,11 +71,15 @@ Fire = Callable[[Document, "Collector"], None]
 
 
 class Place(NamedTuple):
-    """Where in the pipeline something is being parsed, and what it may refer to."""
+    """Where in the pipeline something is being parsed, and what it may refer to.
+
+    ``last``: it is the last stage of the main pipeline, and so the sink if it can be one.
+    """
 
     path: tuple[str | int, ...]
     placement: Placement
     connections: Mapping[str, Connection]
+    last: bool = False
 
     def at(self, *names: str | int) -> Place:
         """The place of a member."""
@@ -240,6 +245,21 @@ class SourceStage(Stage, Protocol):
     ts_field: str | None
 
 
+class AskStage(Stage, Protocol):
+    """``columns`` and ``constants``: as a sink's, for ``Asker.ask`` and ``Opening.constants``.
+
+    ``connection`` None: it needs none and opens itself, by ``open_asker(opening)``. ``into``: path of the
+    field that takes the value of an answer; None: nothing does. At the end of a pipeline such a stage is a
+    sink: its ``kind`` is then "sink", answers only matter where they refuse a document.
+    """
+
+    connection: str | None
+    options: Any
+    columns: Mapping[str, Expression]
+    constants: Mapping[str, Value]
+    into: tuple[str, ...] | None
+
+
 class SinkStage(Stage, Protocol):
     """``columns``: expressions that differ by document; they become ``Output.columns``, MISSING as None."""
 
@@ -265,7 +285,11 @@ def parse_stages(specs: Value, place: Place) -> tuple[Stage, ...]:
         raise place.wrong("a pipeline must be an array of stages", 14)
     if len(specs) > MAX_STAGES:
         raise place.wrong(f"Pipeline length must be no longer than {MAX_STAGES} stages", 7749501)
-    return tuple(parse_stage(spec, place.at(i)) for i, spec in enumerate(specs))
+    main = place.placement == "main"
+    return tuple(
+        parse_stage(spec, place.at(i)._replace(last=main and i == len(specs) - 1))
+        for i, spec in enumerate(specs)
+    )
 
 
 def parse_stage(spec: Value, place: Place) -> Stage:

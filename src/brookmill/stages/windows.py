@@ -46,7 +46,7 @@ class Windows:
         self._fire = fire
         self._clock = clock
         self._open: dict[int, Collector] = {}
-        self._marks: dict[int, int] = {}
+        self.marks: dict[int, int] = {}
         self._partitions = 1
         self._idle: frozenset[int] = frozenset()
         self._closed = -NEVER
@@ -63,7 +63,7 @@ class Windows:
 
     def high(self, partition: int) -> int:
         """The highest event time of the partition so far."""
-        return self._marks.get(partition, -NEVER)
+        return self.marks.get(partition, -NEVER)
 
     def trigger(self, partition: int) -> int:
         """The least event time of the partition that closes a window; NEVER if none can."""
@@ -71,12 +71,12 @@ class Windows:
             return NEVER
         others = [p for p in range(self._partitions) if p != partition and p not in self._idle]
         due = min(self._open) + self.timing.size + self.timing.lateness
-        return due if all(self._marks.get(p, -NEVER) >= due for p in others) else NEVER
+        return due if all(self.marks.get(p, -NEVER) >= due for p in others) else NEVER
 
     def mark(self, partition: int, high: int) -> None:
         """An event time of the partition was seen; windows close that are due."""
         if high > self.high(partition):
-            self._marks[partition] = high
+            self.marks[partition] = high
             self._advance()
 
     def find(self, time: int, partition: int, high: int) -> tuple[int, int, Collector, int] | None:
@@ -109,9 +109,9 @@ class Windows:
 
     def _advance(self) -> None:
         awake = [p for p in range(self._partitions) if p not in self._idle]
-        if not awake or any(p not in self._marks for p in awake):
+        if not awake or any(p not in self.marks for p in awake):
             return
-        mark = min(self._marks[p] for p in awake)
+        mark = min(self.marks[p] for p in awake)
         if self.watermark is None or mark > self.watermark:
             self.watermark = mark
             for start in sorted(self._open):
@@ -136,7 +136,7 @@ class Windows:
     def snapshot(self) -> Document:
         return {
             "open": [[Int64(start), collector.snapshot()] for start, collector in self._open.items()],
-            "marks": [[partition, Int64(mark)] for partition, mark in self._marks.items()],
+            "marks": [[partition, Int64(mark)] for partition, mark in self.marks.items()],
             "closed": str(self._closed),
             "watermark": None if self.watermark is None else Int64(self.watermark),
         }
@@ -145,7 +145,7 @@ class Windows:
         for start, state in snapshot["open"]:
             collector = self._open[int(start)] = self._collector()
             collector.restore(state)
-        self._marks = {int(partition): int(mark) for partition, mark in snapshot["marks"]}
+        self.marks = {int(partition): int(mark) for partition, mark in snapshot["marks"]}
         self._closed = int(snapshot["closed"])
         mark = snapshot["watermark"]
         self.watermark = None if mark is None else int(mark)

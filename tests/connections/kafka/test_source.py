@@ -94,7 +94,7 @@ def test_a_checkpoint_counts_more_than_the_group_and_the_group_more_than_the_res
         taken(source, 6)
         source.acknowledge([[topic, 0, Int64(4)]])
         wait_until(lambda: broker.committed(topic, topic) == 4, what="the commit")
-        assert source.lag()["kafkaPartitions"][0]["checkpointOffset"] == 4
+        assert source.lag({})["kafkaPartitions"][0]["checkpointOffset"] == 4
     with opened(broker, topic, **config) as source:
         assert taken(source, 2).values[0] == b'{"n":4}'
     with opened(broker, topic, [[topic, 0, Int64(1)]], **config) as source:
@@ -146,7 +146,7 @@ def test_several_topics_have_partitions_of_their_own(broker: Broker) -> None:
         assert source.read(10, 0.01).partition_count == 3
         assert sorted(batch.partitions or ()) == [1, 2]
         assert {batch.meta(i)["topic"] for i in range(2)} == {one, two}
-        assert {p["topic"] for p in source.lag()["kafkaPartitions"]} == {one, two}
+        assert {p["topic"] for p in source.lag({})["kafkaPartitions"]} == {one, two}
 
 
 def test_what_the_metadata_tells(broker: Broker) -> None:
@@ -245,7 +245,7 @@ def test_lag_counts_what_is_not_read(broker: Broker) -> None:
     broker.write(topic, *[b"{}"] * 10)
     with opened(broker, topic, **EARLIEST) as source:
         source.read(4, 5.0)
-        lag = source.lag()
+        lag = source.lag({})
     partition = lag["kafkaPartitions"][0]
     assert (
         partition["partitionOffsetLag"] == lag["kafkaTotalOffsetLag"] == 10 - partition["currentOffset"] > 0

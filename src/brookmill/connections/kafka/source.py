@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
@@ -107,7 +107,7 @@ class KafkaSource:
             self._partitions[index].checkpoint = offset
         self._commit(position)
 
-    def lag(self) -> dict[str, Any]:
+    def lag(self, watermarks: Mapping[int, int]) -> dict[str, Any]:  # noqa: ARG002
         return self._partitions.stats(self._idle(self._clock.monotonic()))
 
     def close(self) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 import threading
+from collections.abc import Mapping
 from typing import Any, ClassVar
 
 import msgspec
@@ -66,7 +67,7 @@ class SampleSource:
     def acknowledge(self, position: Any) -> None:
         """Nobody to tell."""
 
-    def lag(self) -> dict[str, Any]:
+    def lag(self, watermarks: Mapping[int, int]) -> dict[str, Any]:  # noqa: ARG002 - it has none
         return {}
 
     def close(self) -> None:
