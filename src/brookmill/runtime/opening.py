@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from contextlib import ExitStack
 from dataclasses import replace
 from typing import Any
@@ -18,7 +18,7 @@ from brookmill.domain.secret import Secret
 from brookmill.domain.tier import TIERS
 from brookmill.errors import ConnectionFailed
 from brookmill.mql import Document, parse_json
-from brookmill.plan import plan
+from brookmill.plan import Plan, plan
 from brookmill.runtime.asking import AskingSink
 from brookmill.runtime.checkpoint import Checkpoint
 from brookmill.runtime.dead_letters import DeadLetters, Dropped
@@ -46,16 +46,34 @@ def opened(start: Start, clock: Clock) -> Flow:
         clusters=start.clusters,
         connections=connections,
     )
+    return assembled(planned, opening, lambda: _dead_letters(start, connections, clock), resumed)
+
+
+def assembled(
+    planned: Plan,
+    opening: Opening,
+    letters: Callable[[], DeadLetters],
+    resumed: Checkpoint | None = None,
+    *,
+    outlet: Callable[[Sink | None], Sink] | None = None,
+) -> Flow:
+    """The flow of a plan with everything open that it names. Raises PlanError and ConnectionFailed.
+
+    ``letters`` opens the dead letters. ``outlet`` makes what documents are written to of the pipeline's sink,
+    or of None where it has none.
+    """
     with ExitStack() as stack:
-        letters = _dead_letters(start, connections, clock)
-        stack.callback(letters.close)
-        sink = _sink(planned.sink, opening)
+        dead_letters = letters()
+        stack.callback(dead_letters.close)
+        sink = None if planned.sink is None else _sink(planned.sink, opening)
+        sink = sink if outlet is None else outlet(sink)
+        assert sink is not None, "a pipeline without a sink needs an outlet"
         stack.callback(sink.close)
         askers = []
         for stage in planned.asks:
             askers.append(_asker(stage, opening))
             stack.callback(askers[-1].close)
-        program = planned.program(sink.accepts, clock, askers=askers)
+        program = planned.program(sink.accepts, opening.clock, askers=askers)
         source = _source(planned.source, opening)
         stack.callback(source.close)
         flow = Flow(
@@ -63,8 +81,8 @@ def opened(start: Start, clock: Clock) -> Flow:
             program=program,
             sink=sink,
             askers=askers,
-            dead_letters=letters,
-            clock=clock,
+            dead_letters=dead_letters,
+            clock=opening.clock,
             resumed=resumed,
         )
         stack.pop_all()
