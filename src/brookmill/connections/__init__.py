@@ -94,10 +94,11 @@ class DeadLetter:
 def _size(values: Sequence[Any]) -> int:
     if values and isinstance(values[0], bytes):
         return sum(map(len, values))
-    return sum(map(_document_size, values))
+    return sum(map(document_size, values))
 
 
-def _document_size(document: Any) -> int:
+def document_size(document: Any) -> int:
+    """Bytes of a document as BSON."""
     try:
         return len(bson.encode(document))
     except OverflowError:

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
 from brookmill.mql.expression import Expression
-from brookmill.stages import Collector, RowStage, SinkStage, SourceStage, Stage, WindowStage
+from brookmill.stages import AskStage, Collector, RowStage, SinkStage, SourceStage, Stage, WindowStage
 from brookmill.stages.buffer import Buffer, emit_row
 
 
@@ -33,19 +33,23 @@ class Keep:
 
 @dataclass(frozen=True, slots=True)
 class Link:
-    """``steps``, then in the window ``window`` (if there is one) ``inner``, then into ``blocking``, or out.
+    """``steps``, then in the window ``window`` (if there is one) ``inner``, then into ``blocking``, to
+    ``ask``, or out.
 
     Positions are those of operators in the statistics, the source being 0. ``first``: it takes the source's
-    batches. ``ts_field``: field that gets the event time. ``columns``: of the sink, on the last link.
+    batches. ``timed``: a window comes later, so event times go along. ``ts_field``: field that gets the event
+    time. ``columns``: of the stage that asks, or of the sink on the last link; ``sink_position``: its own.
     """
 
     steps: tuple[Step, ...]
     first: bool = False
+    timed: bool = False
     window: WindowStage | None = None
     window_position: int = 0
     inner: tuple[Step, ...] = ()
     blocking: Any = None
     blocking_position: int = 0
+    ask: AskStage | None = None
     time_field: Expression | None = None
     ts_field: str | None = None
     columns: Mapping[str, Expression] | None = None
@@ -54,9 +58,12 @@ class Link:
 
 @dataclass(slots=True)
 class _Cutting:
-    """The links of the main pipeline so far; ``steps`` are those after the last of them."""
+    """The links of the main pipeline so far; ``steps`` are those after the last of them. ``timed``: a window
+    comes later.
+    """
 
     source: SourceStage
+    timed: bool
     operators: list[Stage] = field(default_factory=list)
     links: list[Link] = field(default_factory=list)
     steps: list[Step] = field(default_factory=list)
@@ -66,17 +73,24 @@ class _Cutting:
         self.operators.append(stage)
         return len(self.operators)
 
-    def take(self, stage: Any) -> None:
-        """The next stage of the main pipeline."""
+    def take(self, stage: Any, position: int) -> None:
+        """The next stage, of the main pipeline or behind the first one in a window that is no row stage."""
         if stage.kind == "window":
-            self.take_window(stage, self.number(stage))
+            self.take_window(stage, position)
+        elif stage.kind == "blocking":
+            self.close(blocking=stage, blocking_position=position)
+        elif stage.kind == "ask":
+            self.close(ask=stage, columns=stage.columns, sink_position=position, timed=self.timed)
         else:
-            self.steps.append(Step(stage, self.number(stage)))
+            self.steps.append(Step(stage, position))
 
     def take_window(self, window: WindowStage, position: int) -> None:
+        """A window's documents wait for its end where its pipeline asks before it collects."""
+        self.timed = False
         inner: list[tuple[Any, int]] = [(stage, self.number(stage)) for stage in window.pipeline]
-        at = next((i for i, (stage, _) in enumerate(inner) if stage.kind == "blocking"), len(inner))
-        blocking, blocking_position = inner[at] if at < len(inner) else (Keep(), position)
+        at = next((i for i, (stage, _) in enumerate(inner) if stage.kind != "row"), len(inner))
+        collects = at < len(inner) and inner[at][0].kind == "blocking"
+        blocking, blocking_position = inner[at] if collects else (Keep(), position)
         self.close(
             window=window,
             window_position=position,
@@ -84,11 +98,8 @@ class _Cutting:
             blocking=blocking,
             blocking_position=blocking_position,
         )
-        for stage, number in inner[at + 1 :]:
-            if stage.kind == "blocking":
-                self.close(blocking=stage, blocking_position=number)
-            else:
-                self.steps.append(Step(stage, number))
+        for stage, number in inner[at + collects :]:
+            self.take(stage, number)
 
     def close(self, **end: Any) -> None:
         """A link of the steps so far and what they end in."""
@@ -99,12 +110,12 @@ class _Cutting:
 
 
 def cut(
-    source: SourceStage, stages: Iterable[Stage], sink: SinkStage | None
+    source: SourceStage, stages: Sequence[Stage], sink: SinkStage | None
 ) -> tuple[list[Link], list[Stage]]:
     """The links of the main pipeline between source and sink; all their stages by operator position."""
-    cutting = _Cutting(source)
+    cutting = _Cutting(source, timed=any(stage.kind == "window" for stage in stages))
     for stage in stages:
-        cutting.take(stage)
+        cutting.take(stage, cutting.number(stage))
     columns = {} if sink is None else dict(sink.columns)
     cutting.close(columns=columns, sink_position=len(cutting.operators) + 1)
     return cutting.links, cutting.operators

@@ -29,7 +29,7 @@ class Plan:
 
     @property
     def windowed(self) -> bool:
-        return self.links[0].window is not None
+        return any(link.window is not None for link in self.links)
 
     @property
     def code(self) -> str:
@@ -81,7 +81,7 @@ def plan(pipeline: list[Document], connections: Mapping[str, Connection], *, sin
 
     Raises PlanError.
     """
-    place = Place((), "main", connections)
+    place = Place((), "main", connections, sinkless)
     stages = parse_stages(pipeline, place)
     if not stages or stages[0].kind != "source":
         raise place.wrong("the first stage of a pipeline must be $source")

@@ -12,6 +12,7 @@ from brookmill.clock import Clock
 from brookmill.connections import Asker, Batch, DeadLetter, Form, Output
 from brookmill.mql.encoding import RELAXED
 from brookmill.mql.values import Document, date_from_ms, storable
+from brookmill.plan.asked import Asked
 from brookmill.plan.segment import Segment
 from brookmill.plan.stats import Counts, operator_stats
 from brookmill.plan.track import Meta, Track
@@ -35,7 +36,7 @@ class Program:
         reference: bool = False,
     ) -> None:
         """``askers``: one for each stage that asks, in order."""
-        self._askers = askers
+        self._askers = dict(zip((i for i, link in enumerate(plan.links) if link.ask), askers, strict=True))
         self._plan = plan
         self._clock = clock
         self._names = tuple(plan.sink.columns) if plan.sink is not None else ()
@@ -44,9 +45,10 @@ class Program:
         self._counts = Counts.of(len(plan.operators) + 2, len(plan.links))
         self._origin: Document = {}
         self._windows: Windows | None = None
-        window = plan.links[0].window
-        if window is not None:
-            self._windows = window.windows(plan.links[0].blocking.collector, self._fire, clock)
+        self._windowed = next((i for i, link in enumerate(plan.links) if link.window is not None), 0)
+        link = plan.links[self._windowed]
+        if link.window is not None:
+            self._windows = link.window.windows(link.blocking.collector, self._fire, clock)
         encoding = RELAXED if plan.sink is None else plan.sink.encoding
         self._tracks = [
             Track(
@@ -77,15 +79,62 @@ class Program:
             # Documents made by a window stem from many; what they have in common is the kind of source.
             source = batch.meta(0)
             self._origin = {"source": {name: source[name] for name in ("type",) if name in source}}
-        track = self._tracks[0]
-        take = track.take_json if batch.form == "json" else track.take_documents
         if self._windows is not None and not self._by_clock:
             self._windows.attend(batch.partition_count, batch.idle)
-        for start, stop, partition in self._runs(batch):
-            values = batch.values[start:stop] if stop - start < len(batch) else batch.values
-            values = values if type(values) is list else list(values)
-            take(values, batch.times[start:stop], partition, self._meta(batch, start), self._out)
+        if self._plan.links[0].ask is not None:
+            self._ask_batch(batch)
+        else:
+            for start, stop, partition in self._runs(batch):
+                self._take(batch, start, stop, partition, self._out)
         return self._hand_over()
+
+    def _take(self, batch: Batch, start: int, stop: int, partition: int, out: Output) -> None:
+        track = self._tracks[0]
+        take = track.take_json if batch.form == "json" else track.take_documents
+        values = batch.values[start:stop] if stop - start < len(batch) else batch.values
+        values = values if type(values) is list else list(values)
+        take(values, batch.times[start:stop], partition, self._meta(batch, start), out)
+
+    def _ask_batch(self, batch: Batch) -> None:
+        """A batch through links that ask: all of it through one before any of it comes to the next."""
+        asked = self._asked(0, len(batch))
+        self._take(batch, 0, len(batch), 0, asked)
+        index, asked = 1, self._answered(0, asked)
+        while self._plan.links[index].ask is not None:
+            self._counts.input[index] += len(asked)
+            inner = self._asked(index, len(asked))
+            self._tracks[index].take_documents(asked.values, asked.times, 0, asked.meta, inner)
+            asked = self._answered(index, inner.placed(asked))
+            index += 1
+        if self._plan.links[index].window is None:
+            self._feed(index, Results(asked.values, asked.metas), {})
+        else:
+            self._counts.input[index] += len(asked)
+            self._enter(self._tracks[index], asked, None if self._by_clock else batch.partitions)
+
+    def _enter(self, track: Track, asked: Asked, partitions: Sequence[int] | None) -> None:
+        """Into the windows, which see the same event times in the same order as if nothing had been asked."""
+        assert self._windows is not None
+        mark = _ignored if self._by_clock else self._windows.mark
+        for run, partition in asked.stretches(partitions, mark):
+            metas = asked.metas[run]
+            track.take_documents(
+                asked.values[run], asked.times[run], partition, lambda i, _, metas=metas: metas[i], self._out
+            )
+
+    def _asked(self, index: int, size: int) -> Asked:
+        stage = self._plan.links[index].ask
+        assert stage is not None
+        return Asked(columns={name: [] for name in stage.columns}, seen=[None] * size)
+
+    def _answered(self, index: int, asked: Asked) -> Asked:
+        link = self._plan.links[index]
+        assert link.ask is not None
+
+        def refuse(document: Document, meta: Document, reason: str) -> None:
+            self._bury(link.sink_position, Row(document, meta, self._now), reason)
+
+        return asked.answered(link.ask, self._askers[index], refuse)
 
     def tick(self, now_ms: int, idle_since_ms: int | None) -> tuple[Output, list[DeadLetter]]:
         """Let the time pass. ``idle_since_ms``: when the source fell silent, None when it is not."""
@@ -128,18 +177,25 @@ class Program:
 
     def _fire(self, meta: Document, collector: Collector) -> None:
         """A window has closed: what it gives goes on to the next link."""
-        self._feed(1, collector.results(), {**self._origin, **meta})
+        self._feed(self._windowed + 1, collector.results(), {**self._origin, **meta})
 
     def _feed(self, index: int, results: Results, window: Document) -> None:
+        """Documents into a link behind the windows, or behind the last stage that asks."""
         documents, metas = results
         self._counts.input[index] += len(documents)
-        track = self._tracks[index]
+        track, link = self._tracks[index], self._plan.links[index]
 
         def meta(i: int, _: int | None) -> Document:
             return window if metas is None else metas[i]
 
+        if link.ask is not None:
+            asked = self._asked(index, len(documents))
+            track.take_documents(documents, None, 0, meta, asked)
+            asked = self._answered(index, asked)
+            self._feed(index + 1, Results(asked.values, asked.metas), window)
+            return
         track.take_documents(documents, None, 0, meta, self._out)
-        if self._plan.links[index].blocking is not None:
+        if link.blocking is not None:
             assert track.collector is not None
             self._feed(index + 1, track.collector.results(), window)
 
@@ -162,8 +218,10 @@ class Program:
     def operator_stats(self) -> list[Document]:
         """Counts by operator, in the words of the stats reply."""
         stats = operator_stats(self._plan, self._counts, [track.segment.derived for track in self._tracks])
+        for index, asker in self._askers.items():
+            stats[self._plan.links[index].sink_position] |= asker.stats()
         if self._windows is not None:
-            one = stats[self._plan.links[0].window_position]
+            one = stats[self._plan.links[self._windowed].window_position]
             one["stateSize"] = Int64(self.state_size)
             bounds = self._windows.bounds()
             if bounds is not None:
@@ -182,3 +240,7 @@ class Program:
         self._origin = snapshot.get("origin", {})  # older checkpoints have none
         if self._windows is not None and snapshot["windows"] is not None:
             self._windows.restore(snapshot["windows"])
+
+
+def _ignored(_: int, __: int) -> None:
+    """Windows by the clock need no event times."""

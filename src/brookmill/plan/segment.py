@@ -53,6 +53,11 @@ class Segment:
     encoding: Encoding
     windows_by_clock: bool = False
 
+    @property
+    def encodes(self) -> bool:
+        """Whether what comes out is JSON text; stages that ask take documents."""
+        return self.accepts == "json" and self.link.ask is None
+
     def write(self, way: Way) -> Source:
         """The function ``run(values, times, partition, meta, out)``; ``values`` is a list.
 
@@ -78,7 +83,7 @@ class Segment:
 
         Its drops need not be counted: they are what is missing there.
         """
-        if self.link.blocking is not None:
+        if self.link.blocking is not None or self.link.ask is not None:
             return None
         code, found = Code(Recorder(), indent=3), None
         for step in self.link.steps:
@@ -125,6 +130,8 @@ class Segment:
                     code.line("windows.mark(partition, high)")
                     code.line("trigger = windows.trigger(partition)")
                     code.line("lo = hi = 0")
+        if link.timed:
+            code.line("out.seen[i] = t")
 
     @staticmethod
     def _write_time_field(code: Code, field: Expression) -> None:
@@ -165,15 +172,18 @@ class Segment:
     def _write_output(self, code: Code) -> None:
         columns = [(name, e.emit(code)) for name, e in (self.link.columns or {}).items()]
         columns = [(name, code.local(value)) for name, value in columns]
-        if self.accepts == "json":
+        if self.encodes:
             code.shape = code.shape.mapped(functools.partial(self._for_json, code))
         document = code.shape.whole(code)
-        if self.accepts == "json":
+        if self.encodes:
             document = self._encoded(code, document)
+        meta = code.stream_meta().text if self.link.ask is not None else None
         code.line(f"append({document})")
         for position, (_, value) in enumerate(columns):
             text = f"None if {value.text} is MISSING else {value.text}" if value.missing else value.text
             code.line(f"append_{position}({text})")
+        if meta is not None:
+            code.line(f"out.note({meta}, i, t)")
 
     def _for_json(self, code: Code, value: Val) -> Val:
         """Dates are written here, where they are known to be such; the encoder would have to ask for each."""
@@ -205,10 +215,10 @@ class Segment:
     def _framed(self, code: Code, way: Way, decode: Callable[[Any], Any], *, projected: bool) -> Source:
         """The loop around the body."""
         link = self.link
-        by_index = code.meta_used
+        by_index = code.meta_used or link.ask is not None
         code.close(functools.partial(self._rescue, by_index))
-        needed = link.window is not None or code.meta_used or link.ts_field is not None
-        timed = link.first and link.time_field is None and needed
+        needed = link.window is not None or code.meta_used or link.ts_field is not None or link.timed
+        timed = (link.first or link.timed or link.window is not None) and link.time_field is None and needed
         top = ["def run(values, times, partition, meta, out):"]
         top += ["    append = out.values.append"]
         top += [

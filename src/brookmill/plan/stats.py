@@ -84,5 +84,7 @@ def _follow(
     if link.blocking is not None:
         entered = flows[link.window_position][0] if link.blocking_position == link.window_position else left
         flows[link.blocking_position] = (entered, counts.input[index + 1])
+    elif link.ask is not None:
+        flows[link.sink_position] = (left, left - counts.dead[link.sink_position])
     else:
         flows[link.sink_position] = (left, counts.output)

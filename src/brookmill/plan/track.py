@@ -11,6 +11,7 @@ from brookmill.mql.dates import event_time
 from brookmill.mql.ejson import parse_with_digits
 from brookmill.mql.encoding import encoder
 from brookmill.mql.values import MISSING, Document, Value, date_from_ms
+from brookmill.plan.asked import Asked
 from brookmill.plan.links import Step
 from brookmill.plan.segment import Segment, Way
 from brookmill.stages import Collector, Row
@@ -47,7 +48,7 @@ class Track:
         self._now = now
         reference = reference or segment.nested
         self.collector: Collector | None = None
-        self._encode = encoder(segment.encoding) if segment.accepts == "json" else None
+        self._encode = encoder(segment.encoding) if segment.encodes else None
         each = self._each_slowly
         self.take_json = each(self._from_json) if reference else self._compiled("json", self._from_json)
         self.take_documents = each(self._judge) if reference else self._compiled("documents", self._judge)
@@ -95,7 +96,9 @@ class Track:
         def own(_: int, t: int | None) -> Document:
             return meta(i, t)
 
-        if chosen:
+        if isinstance(out, Asked):
+            self._judge(i, document, times, partition, meta, out, chosen)
+        elif chosen:
             self._judge(0, document, [time], partition, own, out, chosen)
         else:
             self.take_documents([document], [time], partition, own, out)
@@ -116,11 +119,14 @@ class Track:
             if self._windows.timing.processing_time:
                 time = self._windows.now()
             self._windows.mark(partition, time)
+        if self._link.timed:
+            assert isinstance(out, Asked)
+            out.seen[i] = time
         if self._link.ts_field is not None:
             document = {**document, self._link.ts_field: date_from_ms(time)}
         rows = self._through(self._link.steps, [Row(document, meta(i, time), self._now)], chosen)
         for row in rows:
-            self._end(row, time, partition, out, chosen)
+            self._end(i, row, time, partition, out, chosen)
 
     def _through(self, steps: Iterable[Step], rows: list[Row], chosen: Chosen) -> list[Row]:
         """The rows after the steps. Up to the last choice all was counted and buried before."""
@@ -141,7 +147,9 @@ class Track:
         self._drops[step.position] += 1 - len(made)
         return made
 
-    def _end(self, row: Row, time: int | None, partition: int, out: Output, chosen: Chosen) -> None:
+    def _end(  # noqa: PLR0917 - what _judge knows
+        self, i: int, row: Row, time: int | None, partition: int, out: Output, chosen: Chosen
+    ) -> None:
         if self._windows is not None and time is not None:
             found = self._windows.find(time, partition, time)
             if found is None:
@@ -154,8 +162,8 @@ class Track:
         elif self._link.blocking is not None:
             assert self.collector is not None
             self._add(self.collector, row)
-        else:
-            self._write(row, out)
+        elif self._write(row, out) and isinstance(out, Asked):
+            out.note(row.meta, i, time)
 
     def _add(self, collector: Collector, row: Row) -> None:
         try:
@@ -163,17 +171,18 @@ class Track:
         except Exception as e:
             self._bury(self._link.blocking_position, row, _reason(e))
 
-    def _write(self, row: Row, out: Output) -> None:
+    def _write(self, row: Row, out: Output) -> bool:
         env = row.env()
         try:
             columns = {n: e.evaluate(env) for n, e in (self._link.columns or {}).items()}
             value: Value = row.document if self._encode is None else self._encode(row.document)
         except Exception as e:
             self._bury(self._link.sink_position, row, _reason(e))
-            return
+            return False
         out.values.append(value)
         for name, column in columns.items():
             out.columns[name].append(None if column is MISSING else column)
+        return True
 
 
 def _again(step: Step, row: Row, chosen: Chosen) -> list[Row]:

@@ -60,7 +60,7 @@ class Flow:
         self._dead_letters = dead_letters
         self._clock = clock
         self._counts = Counts()
-        self._limit = BATCH_LIMIT
+        self._limit = 1 if askers else BATCH_LIMIT  # nobody knows yet how long answers take
         self._idle_since: int | None = None
         self._idle_partitions: frozenset[int] = frozenset()
         self._changed = resumed is None

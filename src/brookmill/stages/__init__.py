@@ -73,13 +73,20 @@ Fire = Callable[[Document, "Collector"], None]
 class Place(NamedTuple):
     """Where in the pipeline something is being parsed, and what it may refer to.
 
-    ``last``: it is the last stage of the main pipeline, and so the sink if it can be one.
+    ``last``: it is the last stage of the main pipeline. ``sinkless``: the pipeline may end without a sink.
     """
 
     path: tuple[str | int, ...]
     placement: Placement
     connections: Mapping[str, Connection]
+    sinkless: bool = False
     last: bool = False
+
+    def asks_as_sink(self, *, answers: bool) -> bool:
+        """Whether a stage that asks is the sink here. ``answers``: its answers go into the documents, so
+        without need of a sink they are what is wanted.
+        """
+        return self.last and not (self.sinkless and answers)
 
     def at(self, *names: str | int) -> Place:
         """The place of a member."""
