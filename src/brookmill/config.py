@@ -18,7 +18,7 @@ Positive = Annotated[float, msgspec.Meta(gt=0)]
 
 _PREFIX = "BROOKMILL_"
 _ADDRESS = re.compile(r"(?:\[(?P<v6>[0-9A-Fa-f:.]+)\]|(?P<host>[^:\[\]]+)):(?P<port>[0-9]{1,5})")
-_HIDDEN = frozenset({"database", "master_key"})
+_HIDDEN = frozenset({"database", "master_key", "aws_secret_access_key", "aws_session_token"})
 #: Of the environment alone, and of this process alone: no setting of the server.
 _EVALUATOR = _PREFIX + "MQL"
 #: What tests read, where real clients are for example; a server started by them must not mind.
@@ -33,9 +33,28 @@ class Outside(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=T
     """The settings about the world that connections reach; workers get these and no others.
 
     ``allow_private``: connections may lead to loopback and private addresses; None: with ``dev`` only.
+
+    AWS: ``aws_access_key_id``, ``aws_secret_access_key`` and ``aws_session_token`` are who Brookmill itself is
+    there; ``aws_ambient``: without them look where AWS's own tools do (environment, profile, container,
+    instance). ``aws_credentials``: "assume-role" takes on the role that a connection names, with
+    ``aws_external_id``; "static" acts as Brookmill itself, whatever the connection names. ``aws_region``: where
+    a stage names none; None: the region of the connection. ``aws_endpoint_url``: another server that speaks
+    AWS's protocols, for all services or for one.
     """
 
     allow_private: bool | None = None
+    aws_access_key_id: str | None = None
+    aws_secret_access_key: str | None = None
+    aws_session_token: str | None = None
+    aws_ambient: bool = False
+    aws_credentials: Literal["assume-role", "static"] = "assume-role"
+    aws_external_id: str | None = None
+    aws_region: str | None = None
+    aws_endpoint_url: str | None = None
+    aws_endpoint_url_kinesis: str | None = None
+    aws_endpoint_url_lambda: str | None = None
+    aws_endpoint_url_s3: str | None = None
+    aws_endpoint_url_sts: str | None = None
 
     def __repr__(self) -> str:
         return f"{type(self).__name__}({', '.join(self._members())})"
