@@ -97,7 +97,7 @@ class Mill:
 
 def opened(directory: Path, **settings: Any) -> Mill:
     """A mill on ``directory``; a new directory gets a workspace."""
-    chosen = Settings(data_dir=str(directory), **settings)
+    chosen = Settings(**{"data_dir": str(directory), "allow_private": True, **settings})
     clock = SystemClock()
     store = Store.open(chosen, clock)
     region = DataProcessRegion(cloud_provider="AWS", region="VIRGINIA_USA")

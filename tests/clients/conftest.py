@@ -18,7 +18,7 @@ from brookmill.config import Settings
 def served(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
     """A server without a rate limit."""
     directory = tmp_path_factory.mktemp("served")
-    with server.running(Settings(data_dir=str(directory), rate_limit=0)) as running:
+    with server.running(Settings(data_dir=str(directory), rate_limit=0, allow_private=True)) as running:
         yield running
 
 

@@ -14,6 +14,7 @@ import pytest
 from servers import Endpoint
 
 from brookmill.clock import VirtualClock
+from brookmill.config import Outside
 from brookmill.connections.https import Https
 from brookmill.domain.tier import Limits
 from brookmill.errors import ConnectionFailed
@@ -47,6 +48,7 @@ def started(url: str, checkpoint: bytes | None = None, documents: int = 5) -> St
         sample_rate=10.0,
         log_level="info",
         log_format="auto",
+        outside=Outside(allow_private=True),
     )
 
 

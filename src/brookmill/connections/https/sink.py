@@ -9,7 +9,7 @@ import httpx
 from msgspec import UNSET
 
 from brookmill.connections import DeadLetter, Form, Opening, Output
-from brookmill.connections.https.egress import ForbiddenAddressError, client
+from brookmill.connections.egress.http import client
 from brookmill.connections.https.options import HttpsOptions
 from brookmill.connections.https.request import request_headers, request_url
 from brookmill.errors import ConnectionFailed, DocumentError
@@ -48,7 +48,11 @@ class HttpsSink:
         self._options = options
         self._constants = opening.constants
         self._clock = opening.clock
-        self._client = client(options.config.connection_timeout_sec, options.config.request_timeout_sec)
+        self._client = client(
+            opening.outside,
+            connect_timeout=options.config.connection_timeout_sec,
+            timeout=options.config.request_timeout_sec,
+        )
 
     def write(self, output: Output) -> list[DeadLetter]:
         letters = []
@@ -90,12 +94,10 @@ class HttpsSink:
         for pause in _PAUSES:
             try:
                 status = self._ask(request)
-            except httpx.TransportError as e:
-                if isinstance(e.__cause__, ForbiddenAddressError):
-                    raise ConnectionFailed(f"{_shown(request)} failed: {e.__cause__}", retry=False) from e
-            else:
                 if status not in PASSING:
                     return status
+            except httpx.TransportError:
+                pass
             self._clock.wait(_NEVER, pause)
         try:
             return self._ask(request)
