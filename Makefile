@@ -12,7 +12,7 @@ BIN := .venv/bin
 READY := .venv/.ready
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test check lint types fix bench docs serve crash fuzz changelog lock clean
+.PHONY: help demo test check lint types fix bench docs serve crash fuzz changelog lock jars clean
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -57,8 +57,11 @@ lock: $(READY) ## pin the newest versions of what pyproject.toml asks for, with 
 	@$(BIN)/uv pip compile --quiet --universal --generate-hashes --no-emit-index-url --no-header --upgrade \
 	  --python-version 3.11 pyproject.toml --all-extras --group dev -o requirements.lock
 
+jars: $(READY) ## what the tests of logging in to Kafka run: Apache Kafka; needs Java and Maven. They fetch it themselves
+	@$(BIN)/python tests/kafka_broker.py
+
 clean: ## remove the environment and caches
-	@rm -rf .venv .mypy_cache .ruff_cache .pytest_cache .hypothesis
+	@rm -rf .venv .jars .mypy_cache .ruff_cache .pytest_cache .hypothesis
 
 # The stamp is younger than the lock: the second run of anything starts at once.
 $(READY): requirements.lock pyproject.toml

@@ -4,14 +4,26 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+import kafka_broker
 import pytest
 import servers
+import token_endpoint
 
 
 @pytest.fixture(scope="session")
 def broker(tmp_path_factory: pytest.TempPathFactory) -> Iterator[servers.Broker]:
     """A Kafka broker for the whole run; every test makes topics of its own."""
     with servers.broker(tmp_path_factory.mktemp("kafka")) as running:
+        yield running
+
+
+@pytest.fixture(scope="session")
+def apache(tmp_path_factory: pytest.TempPathFactory) -> Iterator[kafka_broker.KafkaBroker]:
+    """A real Apache Kafka with every way to log in; skips where there can be none."""
+    if missing := kafka_broker.unavailable():
+        pytest.skip(missing)
+    directory = tmp_path_factory.mktemp("apache-kafka")
+    with token_endpoint.token_endpoint() as tokens, kafka_broker.kafka_broker(directory, tokens) as running:
         yield running
 
 

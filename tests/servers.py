@@ -42,9 +42,9 @@ class Broker:
 
     bootstrap: str
 
-    def topic(self, partitions: int = 1) -> str:
+    def topic(self, partitions: int = 1, prefix: str = "t-") -> str:
         """The name of a new, empty topic."""
-        name = f"t-{uuid4().hex[:12]}"
+        name = f"{prefix}{uuid4().hex[:12]}"
         admin = AdminClient({"bootstrap.servers": self.bootstrap})
         admin.create_topics([NewTopic(name, partitions, 1, config={"retention.ms": "-1"})])[name].result(20)
         return name
