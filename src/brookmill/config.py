@@ -34,12 +34,12 @@ class Outside(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=T
 
     ``allow_private``: connections may lead to loopback and private addresses; None: with ``dev`` only.
 
-    AWS: ``aws_access_key_id``, ``aws_secret_access_key`` and ``aws_session_token`` are who Brookmill itself is
-    there; ``aws_ambient``: without them look where AWS's own tools do (environment, profile, container,
+    AWS: ``aws_access_key_id``, ``aws_secret_access_key`` and ``aws_session_token`` are who Brookmill itself
+    is there; ``aws_ambient``: without them look where AWS's own tools do (environment, profile, container,
     instance). ``aws_credentials``: "assume-role" takes on the role that a connection names, with
-    ``aws_external_id``; "static" acts as Brookmill itself, whatever the connection names. ``aws_region``: where
-    a stage names none; None: the region of the connection. ``aws_endpoint_url``: another server that speaks
-    AWS's protocols, for all services or for one.
+    ``aws_external_id``; "static" acts as Brookmill itself, whatever the connection names. ``aws_region``:
+    where a stage names none; None: the region of the connection. ``aws_endpoint_url``: another server that
+    speaks AWS's protocols, for all services or for one.
     """
 
     allow_private: bool | None = None
