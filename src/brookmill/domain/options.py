@@ -25,10 +25,14 @@ class Autoscaling(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
 
 
 class Options(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
-    """Options as they are kept, in ``Processor.options``, and returned."""
+    """Options as they are kept, in ``Processor.options``, and returned.
+
+    ``stream_meta_field_name``: drivers' ``streamMetaFieldName``, which the Admin API does not know.
+    """
 
     autoscaling: Autoscaling | UnsetType = UNSET
     dlq: DLQ | UnsetType = UNSET
+    stream_meta_field_name: str | UnsetType = UNSET
 
 
 def options_of(text: str | None) -> Options:

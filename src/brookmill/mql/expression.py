@@ -13,10 +13,10 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, Literal, NamedTuple, Protocol, TypeVar
 
-from brookmill.mql import paths
 from brookmill.mql.bounds import GROWTH, weigh, weighed
 from brookmill.mql.code import Code, Val
 from brookmill.mql.errors import PlanError
+from brookmill.mql.field_path import STREAM_NAMES, Path, StreamName
 from brookmill.mql.refusals import unrecognized
 from brookmill.mql.values import MISSING, Document, Value
 from brookmill.registry import Registry
@@ -158,27 +158,6 @@ class Constant:
 
 
 @dataclass(frozen=True, slots=True)
-class Path:
-    """``$a.b`` or ``$$variable.a.b``."""
-
-    variable: str
-    names: tuple[str, ...]
-
-    def evaluate(self, env: Env) -> Value:
-        return paths.read(env[self.variable], self.names)
-
-    def emit(self, code: Code) -> Val:
-        from brookmill.mql.shape import deeper
-
-        value = code.variables.get(self.variable)
-        if value is not None:
-            return code.local(deeper(code, value, self.names))
-        if self.names:
-            return code.shape.read(code, self.names)
-        return Val(code.shape.whole(code), "object", null=False, missing=False)
-
-
-@dataclass(frozen=True, slots=True)
 class ObjectLiteral:
     """``{a: expression, …}``; members that are missing are left out."""
 
@@ -302,7 +281,8 @@ class Parser(NamedTuple):
         if spec in {"$", "$$"}:
             raise self.wrong(f"'{spec}' by itself is not a valid field path", 16872)
         if spec[:2] != "$$":
-            return Path("CURRENT", self.names(spec[1:]))
+            names = self.names(spec[1:])
+            return StreamName(names) if names[0] in STREAM_NAMES else Path("CURRENT", names)
         variable, *rest = spec[2:].split(".")
         if rest:
             self.names(".".join(rest))

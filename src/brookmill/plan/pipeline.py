@@ -14,7 +14,7 @@ from brookmill.mql.values import Document, Value
 from brookmill.plan.links import Link, cut
 from brookmill.plan.program import Program
 from brookmill.plan.segment import Segment
-from brookmill.stages import AskStage, Place, SinkStage, SourceStage, Stage, parse_stages
+from brookmill.stages import AskStage, Place, SinkStage, SourceStage, Stage, parse_stage, parse_stages
 
 
 @dataclass(frozen=True)
@@ -76,8 +76,15 @@ def _shown(thing: Value) -> str:
     return text if len(text) <= 200 else f"{text[:200]}…"
 
 
-def plan(pipeline: list[Document], connections: Mapping[str, Connection], *, sinkless: bool = False) -> Plan:
+def plan(
+    pipeline: list[Document],
+    connections: Mapping[str, Connection],
+    *,
+    sinkless: bool = False,
+    stream_meta_field: str | None = None,
+) -> Plan:
     """The plan of a pipeline. ``connections``: of its workspace. ``sinkless``: it may end without a sink.
+    ``stream_meta_field``: field into which the sink's documents get their stream metadata; None: none does.
 
     Raises PlanError.
     """
@@ -98,8 +105,13 @@ def plan(pipeline: list[Document], connections: Mapping[str, Connection], *, sin
         windows += stage.kind == "window"
         if windows > 1:
             raise place.at(i, stage.name).wrong("a pipeline can have only one window stage")
-    links, operators = cut(source, middle, sink)
+    last = () if stream_meta_field is None else (_with_meta(stream_meta_field, place),)
+    links, operators = cut(source, (*middle, *last), sink)
     names = [
         name for one in (source, *operators, sink) if (name := getattr(one, "connection", None)) is not None
     ]
     return Plan(source, sink, tuple(links), tuple(operators), tuple(dict.fromkeys(names)))
+
+
+def _with_meta(field: str, place: Place) -> Stage:
+    return parse_stage({"$addFields": {field: {"$meta": "stream"}}}, place.at("streamMetaFieldName"))

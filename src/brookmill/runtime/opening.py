@@ -32,7 +32,10 @@ Connections = Mapping[str, Connection]
 def opened(start: Start, clock: Clock) -> Flow:
     """The flow that ``start`` describes, everything open. Raises PlanError and ConnectionFailed."""
     connections = {name: _connection(data) for name, data in start.connections.items()}
-    planned = plan(parse_json(start.pipeline), connections)
+    options: Document = parse_json(start.options) if start.options else {}
+    planned = plan(
+        parse_json(start.pipeline), connections, stream_meta_field=options.get("streamMetaFieldName")
+    )
     resumed = None if start.checkpoint is None else Checkpoint.decode(start.checkpoint)
     opening = Opening(
         start.processor_id,
@@ -55,12 +58,13 @@ def assembled(
     letters: Callable[[], DeadLetters],
     resumed: Checkpoint | None = None,
     *,
+    inlet: Callable[[Source], Source] | None = None,
     outlet: Callable[[Sink | None], Sink] | None = None,
 ) -> Flow:
     """The flow of a plan with everything open that it names. Raises PlanError and ConnectionFailed.
 
-    ``letters`` opens the dead letters. ``outlet`` makes what documents are written to of the pipeline's sink,
-    or of None where it has none.
+    ``letters`` opens the dead letters. ``inlet`` makes what documents are read from of the pipeline's source,
+    ``outlet`` what they are written to of its sink, or of None where it has none.
     """
     with ExitStack() as stack:
         dead_letters = letters()
@@ -77,7 +81,7 @@ def assembled(
         source = _source(planned.source, opening)
         stack.callback(source.close)
         flow = Flow(
-            source=source,
+            source=source if inlet is None else inlet(source),
             program=program,
             sink=sink,
             askers=askers,

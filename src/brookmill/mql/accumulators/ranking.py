@@ -12,7 +12,8 @@ from brookmill.mql.accumulator import ACCUMULATORS, Accumulation
 from brookmill.mql.code import Code, Val
 from brookmill.mql.compare import order_key
 from brookmill.mql.errors import MQLError
-from brookmill.mql.expression import Codes, Env, Expression, Parser, Path
+from brookmill.mql.expression import Codes, Env, Expression, Parser
+from brookmill.mql.field_path import Path
 from brookmill.mql.numbers import whole
 from brookmill.mql.sorting import Order, parse_order
 from brookmill.mql.values import MISSING, Value, nullish, type_name

@@ -23,10 +23,10 @@ from brookmill.mql.expression import (
     Expression,
     ObjectLiteral,
     Parser,
-    Path,
 )
 from brookmill.mql.expressions.boolean import Conjunction, truth
 from brookmill.mql.expressions.conditional import Cond, IfNull, Switch
+from brookmill.mql.field_path import Path
 from brookmill.mql.numbers import is_number, to_float
 from brookmill.mql.values import INT32_MAX, MISSING, Document, Value, deeper_than, nullish, truthy, type_name
 
