@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+import aws_server
 import kafka_broker
 import pytest
 import servers
@@ -24,6 +25,24 @@ def apache(tmp_path_factory: pytest.TempPathFactory) -> Iterator[kafka_broker.Ka
         pytest.skip(missing)
     directory = tmp_path_factory.mktemp("apache-kafka")
     with token_endpoint.token_endpoint() as tokens, kafka_broker.kafka_broker(directory, tokens) as running:
+        yield running
+
+
+@pytest.fixture(scope="session")
+def cloud(tmp_path_factory: pytest.TempPathFactory) -> Iterator[aws_server.Cloud]:
+    """An AWS account that checks signatures and rights; skips where there can be none."""
+    if missing := aws_server.unavailable():
+        pytest.skip(missing)
+    with aws_server.cloud(tmp_path_factory.mktemp("aws")) as running:
+        yield running
+
+
+@pytest.fixture(scope="session")
+def resharding_cloud(tmp_path_factory: pytest.TempPathFactory) -> Iterator[aws_server.Cloud]:
+    """An AWS account whose streams keep closed shards; skips where there can be none."""
+    if missing := aws_server.unavailable():
+        pytest.skip(missing)
+    with aws_server.resharding_cloud(tmp_path_factory.mktemp("aws")) as running:
         yield running
 
 

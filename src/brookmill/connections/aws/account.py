@@ -5,6 +5,7 @@ from __future__ import annotations
 import datetime as dt
 import os
 from typing import TYPE_CHECKING, Any, Literal
+from urllib.parse import urlsplit
 
 from msgspec import UNSET, UnsetType
 
@@ -73,12 +74,19 @@ class Account:
         return client
 
     def _assumed(self) -> Session:
-        from botocore.credentials import DeferredRefreshableCredentials
+        from botocore.credentials import RefreshableCredentials
 
-        credentials = DeferredRefreshableCredentials(self._assume, "assume-role", self._now)
-        credentials.get_frozen_credentials()
+        given = self._assume()
         session: Any = _bare_session()
-        session._credentials = credentials  # it has no public way to be given some that renew themselves
+        session._credentials = RefreshableCredentials(  # it has no public way to be given such
+            given["access_key"],
+            given["secret_key"],
+            given["token"],
+            dt.datetime.fromisoformat(given["expiry_time"]),
+            self._assume,
+            "assume-role",
+            self._now,
+        )
         return session  # type: ignore[no-any-return]
 
     def _assume(self) -> dict[str, str]:
@@ -100,9 +108,11 @@ class Account:
 
 
 def endpoint_url(outside: Outside, service: Service) -> str | None:
-    """The server that stands for AWS's own; None: AWS's own."""
-    url: str | None = getattr(outside, f"aws_endpoint_url_{service}")
-    return url or outside.aws_endpoint_url
+    """The server that stands for AWS's own; None: AWS's own. Raises ConnectionFailed (420)."""
+    url: str | None = getattr(outside, f"aws_endpoint_url_{service}") or outside.aws_endpoint_url
+    if url is not None and "@" in urlsplit(url).netloc:
+        raise invalid("the setting aws_endpoint_url must not hold a user: AWS takes keys alone")
+    return url
 
 
 def invalid(text: str) -> ConnectionFailed:
