@@ -79,7 +79,7 @@ class Program:
             # Documents made by a window stem from many; what they have in common is the kind of source.
             source = batch.meta(0)
             self._origin = {"source": {name: source[name] for name in ("type",) if name in source}}
-        if self._windows is not None and not self._by_clock:
+        if self._windows is not None:
             self._windows.attend(batch.partition_count, batch.idle)
         if self._plan.links[0].ask is not None:
             self._ask_batch(batch)
@@ -142,6 +142,12 @@ class Program:
             self._windows.tick(now_ms, idle_since_ms)
         return self._hand_over()
 
+    def finish(self) -> tuple[Output, list[DeadLetter]]:
+        """The input is at its end, as it only is in tests: what open windows hold comes out."""
+        if self._windows is not None:
+            self._windows.finish()
+        return self._hand_over()
+
     def _hand_over(self) -> tuple[Output, list[DeadLetter]]:
         out, letters = self._out, self._letters
         self._out, self._letters = self._fresh(), []
@@ -177,7 +183,10 @@ class Program:
 
     def _fire(self, meta: Document, collector: Collector) -> None:
         """A window has closed: what it gives goes on to the next link."""
-        self._feed(self._windowed + 1, collector.results(), {**self._origin, **meta})
+        documents, metas = collector.results()
+        if metas is not None:  # of sessions, start and end are known only now
+            metas = [{**one, **meta} for one in metas]
+        self._feed(self._windowed + 1, Results(documents, metas), {**self._origin, **meta})
 
     def _feed(self, index: int, results: Results, window: Document) -> None:
         """Documents into a link behind the windows, or behind the last stage that asks."""
@@ -213,7 +222,7 @@ class Program:
     @property
     def state_size(self) -> int:
         """About how many bytes open windows hold."""
-        return 0 if self._windows is None else self._windows.size
+        return 0 if self._windows is None else self._windows.open.size
 
     def operator_stats(self) -> list[Document]:
         """Counts by operator, in the words of the stats reply."""
@@ -223,7 +232,7 @@ class Program:
         if self._windows is not None:
             one = stats[self._plan.links[self._windowed].window_position]
             one["stateSize"] = Int64(self.state_size)
-            bounds = self._windows.bounds()
+            bounds = self._windows.open.bounds()
             if bounds is not None:
                 one["minOpenWindowStartTime"] = date_from_ms(bounds[0])
                 one["maxOpenWindowStartTime"] = date_from_ms(bounds[1])

@@ -87,6 +87,10 @@ class Flow:
         slow = self._clock.monotonic() - begun > LONGEST_TURN
         self._limit = max(1, self._limit // 2) if slow else min(BATCH_LIMIT, self._limit * 2)
 
+    def finish(self) -> None:
+        """Write what open windows hold: the input is at its end."""
+        self._pass_on(*self._program.finish())
+
     def checkpoint(self) -> Checkpoint | None:
         """Bring everything written so far to safety and say where that is; None when nothing has changed."""
         if not self._changed:

@@ -1,5 +1,44 @@
-"""What users import in their own tests: a real server on a free port, gone at the end."""
+"""What users import in their own tests: pipelines played without any server, and a real server to talk to."""
+
+from __future__ import annotations
+
+import importlib
+from typing import TYPE_CHECKING, Any
 
 from brookmill.testing.server import Server, server
 
-__all__ = ["Server", "server"]
+if TYPE_CHECKING:
+    from brookmill.clock import VirtualClock
+    from brookmill.testing.pipeline import run
+    from brookmill.testing.result import Result
+    from brookmill.testing.timeline import Advance, Event, InvalidFlow
+    from brookmill.testing.world import Message
+
+_HOMES = {
+    "Advance": "brookmill.testing.timeline",
+    "Event": "brookmill.testing.timeline",
+    "InvalidFlow": "brookmill.testing.timeline",
+    "Message": "brookmill.testing.world",
+    "Result": "brookmill.testing.result",
+    "VirtualClock": "brookmill.clock",
+    "run": "brookmill.testing.pipeline",
+}
+
+__all__ = [
+    "Advance",
+    "Event",
+    "InvalidFlow",
+    "Message",
+    "Result",
+    "Server",
+    "VirtualClock",
+    "run",
+    "server",
+]
+
+
+def __getattr__(name: str) -> Any:
+    """A name when it is asked for: pytest loads this package in every run, also where nobody needs it."""
+    if name in _HOMES:
+        return getattr(importlib.import_module(_HOMES[name]), name)
+    raise AttributeError(name)

@@ -1,0 +1,29 @@
+"""What came of a pipeline under test."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+
+from brookmill.mql.values import Document
+from brookmill.testing.world import Message
+
+
+@dataclass(frozen=True)
+class Result:
+    """``output``: the documents that reached the end of the pipeline, in order; of those written as JSON,
+    what the text says. ``at_end``: how many of them came last, only because windows were closed at the end.
+    ``topics``: messages by Kafka topic. ``dead_letters``: as they stand in a dead letter queue. ``stats``:
+    members of the stats reply.
+    """
+
+    output: list[Document]
+    at_end: int = 0
+    topics: Mapping[str, Sequence[Message]] = field(default_factory=dict)
+    dead_letters: list[Document] = field(default_factory=list)
+    stats: Document = field(default_factory=dict)
+
+    @property
+    def reasons(self) -> list[str]:
+        """Why each of the dead letters is one."""
+        return [letter["errInfo"]["reason"] for letter in self.dead_letters]
