@@ -71,8 +71,8 @@ REFUSED: list[tuple[list[Any], tuple[str | int, ...], str]] = [
     ),
     (
         [SOURCE, window(GROUP, interval={"size": 0, "unit": "second"}), EMIT],
-        (1, "$tumblingWindow", "interval"),
-        "size must be at least 1",
+        (1, "$tumblingWindow", "interval", "size"),
+        "must be greater than 0",
     ),
     (
         [SOURCE, {"$project": {"a": {"$add": [1, {"$nothing": 1}]}}}, EMIT],

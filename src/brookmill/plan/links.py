@@ -85,11 +85,12 @@ class _Cutting:
             self.steps.append(Step(stage, position))
 
     def take_window(self, window: WindowStage, position: int) -> None:
-        """A window's documents wait for its end where its pipeline asks before it collects."""
+        """A window's documents wait for its end where its pipeline asks before it collects, or needs it."""
         self.timed = False
         inner: list[tuple[Any, int]] = [(stage, self.number(stage)) for stage in window.pipeline]
         at = next((i for i, (stage, _) in enumerate(inner) if stage.kind != "row"), len(inner))
-        collects = at < len(inner) and inner[at][0].kind == "blocking"
+        at = 0 if window.waits else at
+        collects = at < len(inner) and inner[at][0].kind == "blocking" and not window.waits
         blocking, blocking_position = inner[at] if collects else (Keep(), position)
         self.close(
             window=window,

@@ -25,7 +25,6 @@ from brookmill.mql.shape import Overlaid, Plain, Shape
 from brookmill.mql.values import date_from_ms
 from brookmill.plan.decoding import Detour, Projected, Recorder, projected_decoder
 from brookmill.plan.links import Link, Step
-from brookmill.stages.windows import Windows
 
 Way = Literal["json", "documents"]
 
@@ -160,13 +159,11 @@ class Segment:
             code.shape = Overlaid(code.shape, {self.link.ts_field: code.local(date)})
 
     def _write_window(self, code: Code) -> None:
-        with code.block("if not lo <= t < hi:"):
-            code.line("found = windows.find(t, partition, high)")
-            with code.block("if found is None:"):
-                code.line(f"raise {code.bind(Detour, 'Detour')}")
-            code.line("lo, hi, into, trigger = found")
-        code.meta = f"{code.bind(Windows.meta, 'window_meta')}({code.meta}, lo, hi)"
-        for step in self.link.inner:
+        link = self.link
+        assert link.window is not None
+        code.position = link.window_position
+        link.window.emit_find(code)
+        for step in link.inner:
             self._write_step(code, step)
 
     def _write_output(self, code: Code) -> None:
@@ -238,7 +235,7 @@ class Segment:
         source = "zip(values, times)" if timed else "values"
         head = ", ".join(items)
         if self.windows_by_clock and link.window is not None:
-            top += ["    t = windows.now()", "    windows.mark(partition, t)"]
+            top += ["    t = windows.high(0)"]
             head, source = "value", "values"
         if by_index:
             head = f"i, ({head})" if "," in head else f"i, {head}"

@@ -76,7 +76,8 @@ def _follow(
         flows[step.position] = (left, left - drops[step.position] - counts.dead[step.position])
         left = flows[step.position][1]
     if link.window is not None:
-        flows[link.window_position] = (left, left - counts.dead[link.window_position])
+        gone = drops[link.window_position] + counts.dead[link.window_position]
+        flows[link.window_position] = (left, left - gone)
         left = flows[link.window_position][1]
         for step in link.inner:
             flows[step.position] = (left, left - drops[step.position] - counts.dead[step.position])

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
 from brookmill.connections import Output
@@ -22,8 +22,6 @@ Meta = Callable[[int, int | None], Document]
 
 #: Which of the rows that a stage made of its row is meant, by operator position; empty: all of all stages.
 Chosen = Mapping[int, int]
-
-LATE = "Input document arrived late."
 
 
 class Track:
@@ -117,7 +115,7 @@ class Track:
             return
         if self._windows is not None:
             if self._windows.timing.processing_time:
-                time = self._windows.now()
+                time = self._windows.high(0)
             self._windows.mark(partition, time)
         if self._link.timed:
             assert isinstance(out, Asked)
@@ -126,7 +124,7 @@ class Track:
             document = {**document, self._link.ts_field: date_from_ms(time)}
         rows = self._through(self._link.steps, [Row(document, meta(i, time), self._now)], chosen)
         for row in rows:
-            self._end(i, row, time, partition, out, chosen)
+            self._end(i, row, time, out, chosen)
 
     def _through(self, steps: Iterable[Step], rows: list[Row], chosen: Chosen) -> list[Row]:
         """The rows after the steps. Up to the last choice all was counted and buried before."""
@@ -147,23 +145,32 @@ class Track:
         self._drops[step.position] += 1 - len(made)
         return made
 
-    def _end(  # noqa: PLR0917 - what _judge knows
-        self, i: int, row: Row, time: int | None, partition: int, out: Output, chosen: Chosen
-    ) -> None:
+    def _end(self, i: int, row: Row, time: int | None, out: Output, chosen: Chosen) -> None:
         if self._windows is not None and time is not None:
-            found = self._windows.find(time, partition, time)
-            if found is None:
-                self._bury(self._link.window_position, row, LATE)
-                return
-            lo, hi, collector, _ = found
-            inside = row._replace(meta=Windows.meta(row.meta, lo, hi))
-            for one in self._through(self._link.inner, [inside], chosen):
-                self._add(collector, one)
+            for inside, collector in self._found(self._windows, row, time, chosen):
+                for one in self._through(self._link.inner, [inside], chosen):
+                    self._add(collector, one)
         elif self._link.blocking is not None:
             assert self.collector is not None
             self._add(self.collector, row)
         elif self._write(row, out) and isinstance(out, Asked):
             out.note(row.meta, i, time)
+
+    def _found(
+        self, windows: Windows, row: Row, time: int, chosen: Chosen
+    ) -> Sequence[tuple[Row, Collector]]:
+        """The windows of a row, of which one may be chosen as of the rows that a stage made."""
+        assert self._link.window is not None
+        position = self._link.window_position
+        try:
+            found = self._link.window.find(windows, row, time)
+        except Exception as e:
+            self._bury(position, row, _reason(e))
+            return ()
+        if position in chosen:
+            return found[chosen[position] :][:1]
+        self._drops[position] += 1 - len(found)
+        return found
 
     def _add(self, collector: Collector, row: Row) -> None:
         try:

@@ -23,7 +23,7 @@ What a stage then is, follows from the kind it derives from:
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, ClassVar, Literal, NamedTuple, Protocol, Self, TypeVar
 
 import msgspec
@@ -42,6 +42,7 @@ if TYPE_CHECKING:
     from brookmill.mql.code import Code
     from brookmill.mql.expression import Env, Expression
     from brookmill.mql.filter import Filter
+    from brookmill.stages.timing import Timing
     from brookmill.stages.windows import Windows
 
 #: Stages by name, e.g. ``STAGES["$match"]``.
@@ -277,12 +278,32 @@ class SinkStage(Stage, Protocol):
 
 
 class WindowStage(Stage, Protocol):
-    """Cuts the stream into windows. ``pipeline``: the stages inside."""
+    """Cuts the stream into windows. ``pipeline``: the stages inside. Which windows a document is in is said
+    twice, as by a ``RowStage``: ``find`` is the plain truth, ``emit_find`` writes code.
+    """
 
+    timing: Timing
     pipeline: tuple[Stage, ...]
+    #: Whether documents go through the pipeline only when their window closes: it reads what is not known
+    #: before.
+    waits: bool
 
     def windows(self, collector: Callable[[], Collector], fire: Fire, clock: Clock) -> Windows:
         """The memory of one running program; ``fire`` takes each window that closes."""
+        ...
+
+    def find(self, windows: Windows, row: Row, time: int) -> Sequence[tuple[Row, Collector]]:
+        """The collector of each window of a document of that event time, which was marked; with it, the
+        document as it stands inside. Raises DocumentError if it is late.
+        """
+        ...
+
+    def emit_find(self, code: Code) -> None:
+        """Write code that does the same for the current document: it leaves a collector in ``into``, and
+        what follows is done for each. Locals: ``t``, its event time; ``partition``; ``high``, the highest
+        event time of that; ``trigger``, as ``windows.trigger`` gives it; ``lo`` and ``hi``: from when until
+        when nothing has to be looked for anew, 0 and 0 if something has closed.
+        """
         ...
 
 

@@ -1,156 +1,172 @@
-"""Open windows of one running program: which one a document belongs to, and when they close.
+"""Open windows of one running program: what they see of time, and when they close.
 
 All times are milliseconds since the epoch. The watermark is the least of the partitions' highest event times,
 idle partitions left out; it never goes back. A window closes when the watermark has passed its end by the
 allowed lateness, at once and not at the end of a batch, so that nothing depends on how the stream is cut into
 batches.
+
+Which windows there are is the affair of ``OpenWindows``: those aligned to the epoch
+(``stages/aligned_windows.py``) and sessions (``stages/sessions.py``).
 """
 
 from __future__ import annotations
 
-from typing import Any, Final
+from collections.abc import Iterator
+from typing import Final, Protocol
 
-import msgspec
 from bson import Int64
 
 from brookmill.clock import Clock
+from brookmill.errors import DocumentError
 from brookmill.mql.values import Document, date_from_ms
 from brookmill.stages import Collector, Fire
+from brookmill.stages.timing import Timing
 
 #: Later than any event.
 NEVER: Final = 2**63
 
-UNITS: Final = {"ms": 1, "second": 1000, "minute": 60_000, "hour": 3_600_000, "day": 86_400_000}
+LATE: Final = "Input document arrived late."
 
 
-class Timing(msgspec.Struct, frozen=True, kw_only=True):
-    """How a window lies in time.
+class LateError(DocumentError):
+    """All windows that the document belongs to are closed. Reference: engine reference, section 2."""
 
-    ``size`` and ``offset``: windows begin at ``offset`` plus multiples of ``size``. ``lateness``: how far the
-    watermark must be past the end. ``idle``: how long a silent source keeps windows open; None: for ever.
-    """
+    def __init__(self) -> None:
+        super().__init__(LATE)
 
-    size: int
-    offset: int
-    lateness: int
-    idle: int | None
-    processing_time: bool
+
+class OpenWindows(Protocol):
+    """The open windows of one kind, each with its collector."""
+
+    @property
+    def next_end(self) -> int:
+        """No window ends before; NEVER if none is open."""
+        ...
+
+    def close(self, until: int) -> Iterator[tuple[Document, Collector]]:
+        """Those that end at ``until`` or before, in the order they end, each with ``{$meta: "stream"}``."""
+        ...
+
+    def bounds(self) -> tuple[int, int] | None:
+        """Start times of the earliest and the latest; None: none is open."""
+        ...
+
+    def snapshot(self) -> Document: ...
+
+    def restore(self, snapshot: Document) -> None: ...
+
+    @property
+    def size(self) -> int:
+        """About how many bytes are held."""
+        ...
 
 
 class Windows:
-    """Tumbling windows, each with its collector."""
+    """``open``: the windows themselves, which the stage that made this fills. ``marks``: the highest event
+    time of each partition so far.
+    """
 
-    def __init__(self, timing: Timing, collector: Any, fire: Fire, clock: Clock) -> None:
+    def __init__(self, timing: Timing, open_windows: OpenWindows, fire: Fire, clock: Clock) -> None:
         self.timing = timing
-        self._collector = collector
+        self.open = open_windows
+        self.marks: dict[int, int] = {}
         self._fire = fire
         self._clock = clock
-        self._open: dict[int, Collector] = {}
-        self.marks: dict[int, int] = {}
         self._partitions = 1
         self._idle: frozenset[int] = frozenset()
-        self._closed = -NEVER
-        self.watermark: int | None = None
+        self._watermark = -NEVER
+        #: A partition, and the least mark of the others that are awake: all the same while one of them reads.
+        self._beside: tuple[int, int] | None = None
 
-    def now(self) -> int:
-        return int(self._clock.now() * 1000)
+    @property
+    def watermark(self) -> int | None:
+        """None before every partition that is awake has had a document."""
+        return None if self._watermark == -NEVER else self._watermark
+
+    @property
+    def past(self) -> int:
+        """What ended then, or before, is closed."""
+        return self._watermark - self.timing.lateness
 
     def attend(self, partitions: int, idle: frozenset[int]) -> None:
-        """There are so many partitions, and these are idle; windows that only they held open close."""
-        if partitions != self._partitions or idle != self._idle:
-            self._partitions, self._idle = partitions, idle
-            self._advance()
+        """A batch comes: there are so many partitions, and these are idle; or it has this very time.
+
+        Windows that only those held open close.
+        """
+        if self.timing.processing_time:
+            self.mark(0, int(self._clock.now() * 1000))
+        elif partitions != self._partitions or idle != self._idle:
+            self._partitions, self._idle, self._beside = partitions, idle, None
+            self._advance(min(self._awake(), default=-NEVER))
 
     def high(self, partition: int) -> int:
-        """The highest event time of the partition so far."""
+        """The highest event time of the partition so far; by the clock, the time of the batch."""
         return self.marks.get(partition, -NEVER)
 
     def trigger(self, partition: int) -> int:
-        """The least event time of the partition that closes a window; NEVER if none can."""
-        if not self._open:
-            return NEVER
-        others = [p for p in range(self._partitions) if p != partition and p not in self._idle]
-        due = min(self._open) + self.timing.size + self.timing.lateness
-        return due if all(self.marks.get(p, -NEVER) >= due for p in others) else NEVER
+        """An event time of the partition below it closes no window; NEVER: none can."""
+        due = self.open.next_end + self.timing.lateness
+        return due if due <= self._others(partition) else NEVER
 
     def mark(self, partition: int, high: int) -> None:
         """An event time of the partition was seen; windows close that are due."""
-        if high > self.high(partition):
-            self.marks[partition] = high
-            self._advance()
-
-    def find(self, time: int, partition: int, high: int) -> tuple[int, int, Collector, int] | None:
-        """Start, end and collector of the window of ``time``, and the trigger from now on; None: too late."""
-        self.mark(partition, high)
-        size = self.timing.size
-        start = time - (time - self.timing.offset) % size
-        collector = self._open.get(start)
-        if collector is None:
-            if start + size <= self._closed or self._is_due(start):
-                return None
-            collector = self._open[start] = self._collector()
-        return start, start + size, collector, self.trigger(partition)
+        if high <= self.high(partition):
+            return
+        self.marks[partition] = high
+        if self._beside is not None and self._beside[0] != partition:
+            self._beside = None
+        if partition not in self._idle:
+            self._advance(min(high, self._others(partition)))
 
     def tick(self, now: int, idle_since: int | None) -> None:
         """Let windows close by the clock, or because the source is silent."""
         if self.timing.processing_time:
             self.mark(0, now)
         elif self.timing.idle is not None and idle_since is not None:
-            for start in sorted(self._open):
-                end = start + self.timing.size
-                if now < max(end, idle_since + self.timing.idle):
-                    break
-                self.watermark = max(end, -NEVER if self.watermark is None else self.watermark)
-                self._close(start)
+            silent = idle_since + self.timing.idle
+            while now >= max(end := self.open.next_end, silent):
+                self._watermark = max(self._watermark, end)
+                self._close(end)
 
-    def _is_due(self, start: int) -> bool:
-        due = start + self.timing.size + self.timing.lateness
-        return self.watermark is not None and self.watermark >= due
+    def finish(self) -> None:
+        """No document comes any more: all windows close."""
+        self._close(NEVER - 1)
 
-    def _advance(self) -> None:
-        awake = [p for p in range(self._partitions) if p not in self._idle]
-        if not awake or any(p not in self.marks for p in awake):
-            return
-        mark = min(self.marks[p] for p in awake)
-        if self.watermark is None or mark > self.watermark:
-            self.watermark = mark
-            for start in sorted(self._open):
-                if not self._is_due(start):
-                    break
-                self._close(start)
+    def _awake(self) -> Iterator[int]:
+        return (self.high(p) for p in range(self._partitions) if p not in self._idle)
 
-    def _close(self, start: int) -> None:
-        end = start + self.timing.size
-        self._closed = max(self._closed, end)
-        self._fire(self.meta({}, start, end), self._open.pop(start))
+    def _others(self, partition: int) -> int:
+        """The least mark of the other partitions that are awake; NEVER: there are none."""
+        if self._beside is None or self._beside[0] != partition:
+            others = (p for p in range(self._partitions) if p != partition and p not in self._idle)
+            self._beside = partition, min(map(self.high, others), default=NEVER)
+        return self._beside[1]
 
-    @staticmethod
-    def meta(meta: Document, start: int, end: int) -> Document:
-        """Stream metadata inside a window."""
-        return {**meta, "window": {"start": date_from_ms(start), "end": date_from_ms(end)}}
+    def _advance(self, mark: int) -> None:
+        if mark > self._watermark:
+            self._watermark = mark
+            if self.open.next_end <= self.past:
+                self._close(self.past)
 
-    def bounds(self) -> tuple[int, int] | None:
-        """Start times of the earliest and the latest open window; None: none is open."""
-        return (min(self._open), max(self._open)) if self._open else None
+    def _close(self, until: int) -> None:
+        for meta, collector in self.open.close(until):
+            self._fire(meta, collector)
 
     def snapshot(self) -> Document:
         return {
-            "open": [[Int64(start), collector.snapshot()] for start, collector in self._open.items()],
+            **self.open.snapshot(),
             "marks": [[partition, Int64(mark)] for partition, mark in self.marks.items()],
-            "closed": str(self._closed),
             "watermark": None if self.watermark is None else Int64(self.watermark),
         }
 
     def restore(self, snapshot: Document) -> None:
-        for start, state in snapshot["open"]:
-            collector = self._open[int(start)] = self._collector()
-            collector.restore(state)
+        """Before the first batch."""
+        self.open.restore(snapshot)
         self.marks = {int(partition): int(mark) for partition, mark in snapshot["marks"]}
-        self._closed = int(snapshot["closed"])
         mark = snapshot["watermark"]
-        self.watermark = None if mark is None else int(mark)
+        self._watermark = -NEVER if mark is None else int(mark)
 
-    @property
-    def size(self) -> int:
-        """About how many bytes are held."""
-        return sum(200 + collector.size for collector in self._open.values())
+
+def window_meta(meta: Document, start: int, end: int) -> Document:
+    """Stream metadata inside a window."""
+    return {**meta, "window": {"start": date_from_ms(start), "end": date_from_ms(end)}}
