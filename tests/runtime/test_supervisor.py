@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 import bson
 import msgspec
@@ -140,7 +141,7 @@ class Mill:
         with self.store.read() as session:
             return session.checkpoint(self.id)
 
-    def start(self, **options: bool) -> Processor:
+    def start(self, **options: Any) -> Processor:
         return self.supervisor.start(self.processor, **options)
 
 
@@ -194,6 +195,28 @@ def test_a_started_processor_runs_and_a_stopped_one_has_its_checkpoint(mill: Mak
     assert stopped.state is State.STOPPED
     assert here.checkpoint == b"+"
     assert here.supervisor.stats(here.id) is None
+
+
+@pytest.mark.parametrize(("days", "kept"), [(44.9, b"+"), (45.1, None)])
+def test_a_checkpoint_is_kept_for_45_days(mill: Make, days: float, kept: bytes | None) -> None:
+    here = mill(well)
+    here.start()
+    here.supervisor.stop(here.id)
+    here.clock.advance(days * 86_400)
+    here.start()
+    assert [start.checkpoint for start in here.launcher.starts] == [None, kept]
+
+
+def test_where_to_start_is_told_to_every_worker_of_that_start(mill: Make) -> None:
+    here = mill(vanishing, well)
+    here.start(start_at={"startAtOperationTime": 5})
+    wait_until(lambda: len(here.launcher.starts) == 2, what="the second worker")
+    assert [bson.decode(start.start_at or b"") for start in here.launcher.starts] == [
+        {"startAtOperationTime": 5}
+    ] * 2
+    here.supervisor.stop(here.id)
+    here.start()
+    assert here.launcher.starts[-1].start_at is None
 
 
 def test_a_start_goes_on_at_the_checkpoint_unless_told_otherwise(mill: Make) -> None:

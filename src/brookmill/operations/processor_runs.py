@@ -8,6 +8,7 @@ from typing import Literal
 import msgspec
 from msgspec import UNSET, UnsetType
 
+from brookmill.connections.cluster import Cluster
 from brookmill.domain.options import Autoscaling, Options, options_of, options_text, scaled, scaling_problem
 from brookmill.domain.pipeline import added_parallelism
 from brookmill.domain.principal import STREAM_MANAGERS
@@ -65,7 +66,7 @@ def start_processor(call: Call, group_id: str, tenant_name: str, processor_name:
     roles=STREAM_MANAGERS,
     aliases=("startStreamProcessorWith",),
     waits=True,
-    guess="failover is refused: nothing fails over here; so is startAtOperationTime: no source takes it yet",
+    guess="failover is refused: nothing fails over here; so is startAtOperationTime without a change stream",
 )
 def start_processor_with(call: Call, group_id: str, tenant_name: str, processor_name: str) -> None:
     """Start a processor with another tier or other bounds, or from its beginning."""
@@ -73,8 +74,6 @@ def start_processor_with(call: Call, group_id: str, tenant_name: str, processor_
     sent = Body.parse(call.body, optional=True).into(StartOptions)
     if sent.failover is not UNSET:
         raise UserError("VALIDATION_ERROR", "failover is not supported by this server")
-    if sent.start_at_operation_time is not UNSET:
-        _refuse_operation_time(sent.start_at_operation_time)
     start(call, workspace, processor, sent)
 
 
@@ -114,9 +113,10 @@ def start(call: Call, workspace: Workspace, processor: Processor, sent: StartOpt
         fail(processor, problem)
     if sent.autoscaling is not UNSET:
         _keep_options(call, processor, options)
+    start_at = _start_at(call, workspace, processor, sent)
     ready = msgspec.structs.replace(processor, effective_tier=tier)
     try:
-        call.supervisor.start(ready, resume_from_checkpoint=sent.resume_from_checkpoint)
+        call.supervisor.start(ready, resume_from_checkpoint=sent.resume_from_checkpoint, start_at=start_at)
     except (ConnectionFailed, PlanError, UserError) as e:
         fail(processor, str(e))
     except KeyError:
@@ -137,9 +137,20 @@ def _named(call: Call, group_id: str, tenant_name: str, name: str) -> tuple[Work
         return workspace, find_processor(session, workspace, name)
 
 
-def _refuse_operation_time(text: str) -> None:
+def _start_at(
+    call: Call, workspace: Workspace, processor: Processor, sent: StartOptions
+) -> dict[str, dt.datetime] | None:
+    """Where a change stream is to begin. Raises INVALID_ATTRIBUTE or VALIDATION_ERROR."""
+    text = sent.start_at_operation_time
+    if text is UNSET:
+        return None
     try:
-        dt.datetime.fromisoformat(text)
+        time = dt.datetime.fromisoformat(text)
     except ValueError:
         raise UserError("INVALID_ATTRIBUTE", "startAtOperationTime") from None
-    raise UserError("VALIDATION_ERROR", "startAtOperationTime needs a $source that reads a change stream")
+    source = msgspec.json.decode(processor.pipeline)[0].get("$source", {})
+    with call.store.read() as session:
+        connection = session.connection(workspace, str(source.get("connectionName")))
+    if not isinstance(connection, Cluster):
+        raise UserError("VALIDATION_ERROR", "startAtOperationTime needs a $source that reads a change stream")
+    return {"startAtOperationTime": time if time.tzinfo else time.replace(tzinfo=dt.UTC)}

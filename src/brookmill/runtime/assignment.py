@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
+from typing import Any
+
+import bson
 
 from brookmill.config import Settings
 from brookmill.connections.cluster import Cluster
@@ -15,16 +18,28 @@ from brookmill.store import Session, Store
 from brookmill.store.connections import settings_of
 
 
-def assignment(store: Store, processor_id: str, generation: int, settings: Settings) -> Start | None:
-    """None when the processor is gone, not started, or of another generation by now."""
+def assignment(
+    store: Store,
+    processor_id: str,
+    generation: int,
+    settings: Settings,
+    *,
+    start_at: Mapping[str, Any] | None = None,
+) -> Start | None:
+    """``start_at``: BSON values, where to begin without a checkpoint.
+
+    None when the processor is gone, not started, or of another generation by now.
+    """
     with store.read() as session:
         processor = session.processor_by_id(processor_id)
         if processor is None or (processor.generation, processor.state) != (generation, State.STARTED):
             return None
-        return _start(session, processor, settings)
+        return _start(session, processor, settings, start_at)
 
 
-def _start(session: Session, processor: Processor, settings: Settings) -> Start | None:
+def _start(
+    session: Session, processor: Processor, settings: Settings, start_at: Mapping[str, Any] | None
+) -> Start | None:
     workspace = session.workspace_by_id(processor.workspace_id)
     if workspace is None:
         return None
@@ -45,6 +60,7 @@ def _start(session: Session, processor: Processor, settings: Settings) -> Start 
         checkpoint_interval=settings.checkpoint_interval,
         sample_rate=settings.sample_rate,
         outside=settings.outside,
+        start_at=None if start_at is None else bson.encode(start_at),
         log_level=settings.log_level,
         log_format=settings.log_format,
     )

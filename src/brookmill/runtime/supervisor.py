@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any
 
@@ -20,6 +20,8 @@ from brookmill.store import Store
 #: Seconds that ``start`` waits for news of the worker, and ``stop`` and ``close`` for its last checkpoint.
 _START = 10.0
 _STOP = 30.0
+#: Seconds that the state of a processor that does not run is kept: 45 days. Engine reference, section 3.
+_KEPT = 45 * 86_400.0
 
 
 class Supervisor:
@@ -57,11 +59,19 @@ class Supervisor:
             with self._turn(processor.id):
                 self._watch(processor)
 
-    def start(self, processor: Processor, *, resume_from_checkpoint: bool = True) -> Processor:
+    def start(
+        self,
+        processor: Processor,
+        *,
+        resume_from_checkpoint: bool = True,
+        start_at: Mapping[str, Any] | None = None,
+    ) -> Processor:
         """Start ``processor`` and answer it as it then is; a started one is answered as it is.
 
         ``effective_tier`` is taken from the argument, all else is read anew by its id. Without
-        ``resume_from_checkpoint`` the kept checkpoint is removed in the same transaction. Returns once the
+        ``resume_from_checkpoint`` the kept checkpoint is removed in the same transaction, and likewise one
+        that was left behind more than 45 days ago. ``start_at``: where the source begins when there is no
+        checkpoint (``Opening.start_at``); it holds until the first one, taken at once. Returns once the
         worker runs, or failed in a way that is retried (state STARTED), or needs more than ten seconds (state
         STARTED).
 
@@ -78,9 +88,9 @@ class Supervisor:
                     return current
                 started = self._begun(current, processor.effective_tier)
                 session.replace_processor(started)
-                if not resume_from_checkpoint:
+                if not resume_from_checkpoint or self._is_stale(current):
                     session.remove_checkpoint(processor.id)
-            watch = self._watch(started)
+            watch = self._watch(started, start_at)
             watch.settle(_START)
             if watch.failure is not None:
                 failure = watch.failure
@@ -156,6 +166,9 @@ class Supervisor:
         with turn:
             yield
 
+    def _is_stale(self, processor: Processor) -> bool:
+        return processor.has_started and self._clock.now() - processor.state_changed > _KEPT
+
     def _begun(self, processor: Processor, effective_tier: str | None = None) -> Processor:
         return msgspec.structs.replace(
             processor,
@@ -167,10 +180,10 @@ class Supervisor:
             generation=processor.generation + 1,
         )
 
-    def _watch(self, processor: Processor) -> Watch:
+    def _watch(self, processor: Processor, start_at: Mapping[str, Any] | None = None) -> Watch:
         old = self._watches.pop(processor.id, None)
         if old is not None:
             old.end(0)
-        watch = Watch(processor, self._store, self._clock, self._settings, self._launcher)
+        watch = Watch(processor, self._store, self._clock, self._settings, self._launcher, start_at=start_at)
         self._watches[processor.id] = watch
         return watch

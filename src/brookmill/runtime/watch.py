@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+from collections.abc import Mapping
 from typing import Any
 
 import bson
@@ -43,7 +44,14 @@ class Watch:
     """
 
     def __init__(
-        self, processor: Processor, store: Store, clock: Clock, settings: Settings, launcher: Launcher
+        self,
+        processor: Processor,
+        store: Store,
+        clock: Clock,
+        settings: Settings,
+        launcher: Launcher,
+        *,
+        start_at: Mapping[str, Any] | None = None,
     ) -> None:
         self.processor = processor
         self._id = processor.id
@@ -52,6 +60,7 @@ class Watch:
         self._clock = clock
         self._settings = settings
         self._launcher = launcher
+        self._start_at = start_at
         self._restarts = Restarts(settings.retry_budget)
         self._ending = threading.Event()
         self._known = threading.Event()
@@ -126,7 +135,7 @@ class Watch:
 
     def _life(self) -> Failed | None:
         """One worker from launch to end; None when it ended as it was told."""
-        start = assignment(self._store, self._id, self._generation, self._settings)
+        start = assignment(self._store, self._id, self._generation, self._settings, start_at=self._start_at)
         if start is None:
             self._ending.set()
             return None

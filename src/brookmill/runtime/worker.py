@@ -66,7 +66,11 @@ class Loop:
         self._pending: Checkpoint | None = None
 
     def run(self) -> None:
-        """Until told to stop. Raises what stops it."""
+        """Until told to stop. Raises what stops it.
+
+        A new flow's beginning is a checkpoint too: where "latest" was must not depend on when it failed.
+        """
+        self._checkpoint()
         now = self._clock.monotonic()
         checkpoint_due, stats_due = now + self._interval, now
         while not self._control.stopping.is_set():
