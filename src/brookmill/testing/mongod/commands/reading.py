@@ -1,0 +1,129 @@
+"""Commands that read: ``find``, ``aggregate``, ``count``, ``distinct``, and those of cursors."""
+
+from __future__ import annotations
+
+import itertools
+import time
+from collections.abc import Iterable, Iterator
+from typing import Any
+
+from bson import Int64
+
+from brookmill.mql import sort
+from brookmill.mql.compare import order_key
+from brookmill.mql.expression import Parser
+from brookmill.mql.filter import ends
+from brookmill.mql.projection import parse_projection
+from brookmill.mql.values import MISSING, Document, Value
+from brookmill.testing.mongod.change_stream import ChangeStream
+from brookmill.testing.mongod.commands import Call, command
+from brookmill.testing.mongod.cursor import Found
+from brookmill.testing.mongod.errors import CommandError
+from brookmill.testing.mongod.pipeline import Pipeline
+from brookmill.testing.mongod.query import Query
+from brookmill.testing.mongod.variables import Variables
+from brookmill.testing.mongod.write import constants
+
+#: Seconds that an empty cursor of a change stream waits unless told.
+_AWAIT = 1.0
+
+
+def _found(call: Call, spec: Document, variables: Variables) -> Iterator[Document]:
+    collection = call.deployment.collection(call.database, call.target)
+    query = Query.of(spec, variables)
+    return iter(()) if collection is None else collection.find(query)
+
+
+@command("find", needs="read")
+def find(call: Call) -> Document:
+    variables = constants(call.deployment, call.command.get("let"))
+    documents: Iterable[Document] = _found(call, call.option("filter", dict, {}), variables)
+    order = call.option("sort", dict, {})
+    if order and "$natural" not in order:
+        documents = sort(documents, order)
+    elif order.get("$natural") == -1:
+        documents = reversed(list(documents))
+    skip, limit = int(call.command.get("skip") or 0), int(call.command.get("limit") or 0)
+    documents = itertools.islice(documents, skip, skip + abs(limit) if limit else None)
+    fields = call.option("projection", dict, {})
+    if fields:
+        documents = _projected(documents, fields)
+    single = call.command.get("singleBatch") or limit < 0
+    size = call.command.get("batchSize")
+    if single:
+        documents = itertools.islice(documents, size or abs(limit) or None)
+    cursor = Found(f"{call.database}.{call.target}", documents)
+    return call.deployment.cursors.opened(cursor, None if size is None else int(size))
+
+
+def _projected(documents: Iterable[Document], fields: Document) -> Iterator[Document]:
+    projection = parse_projection(fields, Parser())
+    return (projection.apply(one, {"ROOT": one, "CURRENT": one}) for one in documents)
+
+
+@command("aggregate", needs="login")
+def aggregate(call: Call) -> Document:
+    stages = call.command.get("pipeline")
+    if not isinstance(stages, list) or not all(type(stage) is dict and len(stage) == 1 for stage in stages):
+        raise CommandError("'pipeline' must be an array of objects with one member each", 14)
+    if type(call.command.get("cursor")) is not dict:
+        raise CommandError(
+            "The 'cursor' option is required, except for aggregate with the explain argument", 9
+        )
+    size = call.command["cursor"].get("batchSize")
+    target = None if call.command["aggregate"] == 1 else call.target
+    if stages and "$changeStream" in stages[0]:
+        stream = ChangeStream.opened(call.deployment, call.database, target, stages)
+        call.demand("read", None if stream.everywhere else call.database)
+        return call.deployment.cursors.opened(stream, None if size is None else int(size))
+    pipeline = Pipeline(call.deployment, call.database, call.demand)
+    variables = constants(call.deployment, call.command.get("let"))
+    documents = pipeline.answer(stages, target, variables)
+    cursor = Found(f"{call.database}.{target or '$cmd.aggregate'}", documents)
+    return call.deployment.cursors.opened(cursor, None if size is None else int(size))
+
+
+@command("count", needs="read")
+def count(call: Call) -> Document:
+    found = _found(call, call.option("query", dict, {}), constants(call.deployment))
+    skip, limit = int(call.command.get("skip") or 0), abs(int(call.command.get("limit") or 0))
+    return {"n": sum(1 for _ in itertools.islice(found, skip, skip + limit if limit else None))}
+
+
+@command("distinct", needs="read")
+def distinct(call: Call) -> Document:
+    names = tuple(call.option("key", str, "").split("."))
+    values: dict[Any, Value] = {}
+    for document in _found(call, call.option("query", dict, {}), constants(call.deployment)):
+        for value in ends(document, names):
+            for item in value if isinstance(value, list) else [value]:
+                if item is not MISSING:
+                    values.setdefault(order_key(item), item)
+    return {"values": [values[key] for key in sorted(values)]}
+
+
+@command("getMore", needs="login")
+def get_more(call: Call) -> Document:
+    deployment, number = call.deployment, int(call.option("getMore", int, 0))
+    cursor = deployment.cursors.find(number)
+    size = call.command.get("batchSize")
+    size = int(size) if size else None
+    batch = cursor.batch(size)
+    wait = call.command.get("maxTimeMS")
+    deadline = time.monotonic() + (_AWAIT if wait is None else int(wait) / 1000)
+    while not batch and cursor.awaits and not cursor.finished and not deployment.stopping:
+        left = deadline - time.monotonic()
+        if left <= 0 or not deployment.oplog.changed.wait(left):
+            break
+        deployment.cursors.find(number)  # somebody may have killed it meanwhile
+        batch = cursor.batch(size)
+    return deployment.cursors.more(number, cursor, batch)
+
+
+@command("killCursors", needs="login")
+def kill_cursors(call: Call) -> Document:
+    numbers = [int(number) for number in call.option("cursors", list, [])]
+    killed = [Int64(number) for number in numbers if call.deployment.cursors.kill(number)]
+    lost = [Int64(number) for number in numbers if number not in killed]
+    call.deployment.oplog.changed.notify_all()
+    return {"cursorsKilled": killed, "cursorsNotFound": lost, "cursorsAlive": [], "cursorsUnknown": []}
