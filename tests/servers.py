@@ -132,12 +132,24 @@ class Request:
 
 
 @dataclass
+class Reply:
+    """What an endpoint answers."""
+
+    status: int = 200
+    body: bytes = b"{}"
+    headers: dict[str, str] = field(default_factory=dict)
+
+
+@dataclass
 class Endpoint:
-    """An HTTP server that keeps what it was asked and answers with ``status``, or what ``answer`` says."""
+    """An HTTP server that keeps what it was asked and answers what ``answer`` says; a status has the body {}.
+
+    ``headers`` go with every answer.
+    """
 
     url: str = ""
     requests: list[Request] = field(default_factory=list)
-    answer: Callable[[Request], int] = lambda _: 200
+    answer: Callable[[Request], int | Reply] = lambda _: 200
     headers: dict[str, str] = field(default_factory=dict)
 
 
@@ -158,12 +170,14 @@ def endpoint() -> Iterator[Endpoint]:
             headers = {k.lower(): v for k, v in self.headers.items()}
             request = Request(self.command, self.path, headers, body)
             here.requests.append(request)
-            self.send_response(here.answer(request))
-            for name, value in here.headers.items():
+            answer = here.answer(request)
+            reply = Reply(answer) if isinstance(answer, int) else answer
+            self.send_response(reply.status)
+            for name, value in (here.headers | reply.headers).items():
                 self.send_header(name, value)
-            self.send_header("content-length", "2")
+            self.send_header("content-length", str(len(reply.body)))
             self.end_headers()
-            self.wfile.write(b"{}")
+            self.wfile.write(reply.body)
 
         def log_message(self, format: str, *args: Any) -> None:
             pass

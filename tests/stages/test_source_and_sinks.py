@@ -26,7 +26,7 @@ CONNECTIONS: dict[str, Connection] = {
     "s": Sample(name="sample_stream_solar"),
     "c": Cluster(cluster_name="c"),
 }
-PLACE = Place((0,), "main", CONNECTIONS)
+PLACE = Place((0,), "main", CONNECTIONS, last=True)
 
 
 def parsed(spec: dict[str, Any]) -> Any:
@@ -85,6 +85,19 @@ def test_an_https_sink() -> None:
     assert stage.constants == {"path": "/a", "parameters.q": 5, "headers.i": "x"}
     env = {"ROOT": {"_id": 1, "a": 1}, "CURRENT": {}, "@meta": {}, "@now": lambda: 0}
     assert stage.columns["payload"].evaluate(env) == {"b": 1, "c": 2}
+    assert (stage.kind, stage.into) == ("sink", None)
+
+
+def test_https_in_the_middle() -> None:
+    spec = {"$https": {"connectionName": "h", "as": "a.b"}}
+    for place in (PLACE._replace(last=False), PLACE._replace(sinkless=True)):
+        stage: HttpsStage = parse_stage(spec, place)  # type: ignore[assignment]
+        assert (stage.kind, stage.into, list(stage.columns)) == ("ask", ("a", "b"), [])
+    window = place._replace(placement="window", last=False)
+    assert parse_stage(spec, window).kind == "ask"
+    for wrong, text in (({}, "needs the field 'as'"), ({"as": ""}, "empty"), ({"as": "$a"}, "start with")):
+        with pytest.raises(PlanError, match=text):
+            parse_stage({"$https": {"connectionName": "h", **wrong}}, window)
 
 
 WRONG = [
@@ -126,7 +139,7 @@ WRONG = [
     ({"$emit": {"connectionName": "k", "topic": "t", "config": {"acks": 2}}}, "acks"),
     ({"$emit": {"connectionName": "k", "topic": "t", "config": {"keyFormat": "avro"}}}, "keyFormat"),
     ({"$emit": {"connectionName": "k", "topic": "t", "config": {"outputFormat": "avro"}}}, "outputFormat"),
-    ({"$https": {"connectionName": "k"}}, "type Kafka cannot be written to by $https"),
+    ({"$https": {"connectionName": "k"}}, "type Kafka cannot be asked by $https"),
     ({"$https": {"connectionName": "h", "method": "TRACE"}}, "Invalid enum value"),
     ({"$https": {"connectionName": "h", "path": 5}}, "path must be a string"),
     ({"$https": {"connectionName": "h", "headers": {"a": 5}}}, "a header must be a string"),

@@ -42,16 +42,15 @@ class Asked(Output):
         if not self.values:
             return through
         for i, answer in enumerate(asker.ask(Output(self.values, self.columns))):
-            document, meta = self.values[i], self.metas[i]
+            document = self.values[i]
+            meta = self.metas[i] if answer.meta is None else {**self.metas[i], **answer.meta}
             if answer.refused is not None:
                 refuse(document, meta, answer.refused)
                 continue
             if answer.value is not MISSING and stage.into is not None:
                 document = written(document, stage.into, answer.value)
             through.values.append(document)
-            through.note(
-                meta if answer.meta is None else {**meta, **answer.meta}, self.places[i], self.times[i]
-            )
+            through.note(meta, self.places[i], self.times[i])
         return through
 
     def placed(self, source: Asked) -> Asked:

@@ -17,7 +17,12 @@ class AskingSink:
     def write(self, output: Output) -> list[DeadLetter]:
         answers = self._asker.ask(output)
         return [
-            DeadLetter(answer.refused, self._operator, output.values[i], output.columns["meta"][i])
+            DeadLetter(
+                answer.refused,
+                self._operator,
+                output.values[i],
+                {**output.columns["meta"][i], **(answer.meta or {})},
+            )
             for i, answer in enumerate(answers)
             if answer.refused is not None
         ]

@@ -1,35 +1,19 @@
-"""``$https`` as a sink: every document is a request."""
+"""``$https``: every document is a request, and may take the answer with it."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, ClassVar, Literal, Self, cast
+from typing import Any, ClassVar, Self
 
 from msgspec import UNSET
 
-from brookmill.mql.code import Code, Val
-from brookmill.mql.encoding import Encoding
-from brookmill.mql.expression import Env, Expression
+from brookmill.mql.encoding import RELAXED, Encoding
+from brookmill.mql.expression import Expression, Parser
 from brookmill.mql.values import Value
-from brookmill.stages import MAIN, STAGES, Place, Placement, Row, RowStage, parse_stages
-from brookmill.stages.sink import sink_parts
-
-
-@dataclass(frozen=True, slots=True)
-class Payload:
-    """The document that a pipeline of row stages makes of the current one, as an expression."""
-
-    stages: tuple[RowStage, ...]
-
-    def evaluate(self, env: Env) -> Value:
-        row = Row(env["ROOT"], env["@meta"], env["@now"])
-        for stage in self.stages:
-            (row,) = stage.apply(row)
-        return row.document
-
-    def emit(self, code: Code) -> Val:
-        return code.local(code.evaluate(self))
+from brookmill.stages import MAIN_AND_WINDOW, STAGES, Kind, Place, Placement
+from brookmill.stages.payload import Payload
+from brookmill.stages.sink import asker_parts
 
 
 @STAGES("$https")
@@ -41,18 +25,24 @@ class HttpsStage:
     options: Any
     columns: Mapping[str, Expression]
     constants: Mapping[str, Value]
+    into: tuple[str, ...] | None
+    kind: Kind
 
     name: ClassVar[str] = "$https"
-    kind: ClassVar[Literal["sink"]] = "sink"
-    placements: ClassVar[frozenset[Placement]] = MAIN
+    placements: ClassVar[frozenset[Placement]] = MAIN_AND_WINDOW
     operator: ClassVar[str] = "HttpsOperator"
-    encoding: ClassVar[Encoding] = Encoding()
+    encoding: ClassVar[Encoding] = RELAXED
 
     @classmethod
     def parse(cls, spec: Value, place: Place) -> Self:
-        connection, options, columns, constants = sink_parts(cls.name, spec, place)
-        columns = {**columns, "meta": place.expression({"$meta": "stream"})}
+        connection, options, columns, constants = asker_parts(cls.name, spec, place)
+        sink = place.asks_as_sink(answers=options.as_ is not UNSET)
+        if options.as_ is UNSET and not sink:
+            raise place.wrong("$https needs the field 'as' unless it is the last stage of the pipeline")
+        into = None if options.as_ is UNSET else Parser(place.at("as").path).names(options.as_)
+        columns = dict(columns)
+        if sink:
+            columns["meta"] = place.expression({"$meta": "stream"})
         if options.payload is not UNSET:
-            inner = place.at("payload")._replace(placement="payload")
-            columns["payload"] = Payload(cast("tuple[RowStage, ...]", parse_stages(options.payload, inner)))
-        return cls(connection, options, columns, constants)
+            columns["payload"] = Payload.parse(options.payload, place.at("payload"))
+        return cls(connection, options, columns, constants, into, "sink" if sink else "ask")

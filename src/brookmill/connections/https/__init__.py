@@ -8,7 +8,7 @@ from typing import ClassVar
 
 from msgspec import UNSET, UnsetType
 
-from brookmill.connections import CONNECTIONS, Opening, Sink
+from brookmill.connections import CONNECTIONS, Asker, Opening
 from brookmill.connections.host import is_http_url
 from brookmill.connections.https.options import HttpsOptions
 from brookmill.domain.connection import Connection
@@ -22,7 +22,7 @@ class Https(Connection, frozen=True, kw_only=True, tag="Https"):
     """``headers`` go with every request and are returned as they were sent, values too."""
 
     required = ("url",)
-    sink_options: ClassVar[Mapping[str, type[HttpsOptions]]] = {"$https": HttpsOptions}
+    asker_options: ClassVar[Mapping[str, type[HttpsOptions]]] = {"$https": HttpsOptions}
 
     headers: dict[str, str] | UnsetType = UNSET
     url: str | UnsetType = UNSET
@@ -36,8 +36,8 @@ class Https(Connection, frozen=True, kw_only=True, tag="Https"):
         ):
             yield "Invalid headers"
 
-    def open_sink(self, options: HttpsOptions, opening: Opening) -> Sink:
+    def open_asker(self, options: HttpsOptions, opening: Opening) -> Asker:
         """Raises ConnectionFailed."""
-        from brookmill.connections.https.sink import HttpsSink
+        from brookmill.connections.https.asker import HttpsAsker
 
-        return HttpsSink(self, options, opening)
+        return HttpsAsker(self, options, opening)

@@ -12,7 +12,7 @@ Seconds = Annotated[int, msgspec.Meta(ge=1, le=3600)]
 
 
 class RequestConfig(msgspec.Struct, frozen=True, kw_only=True, rename="camel", forbid_unknown_fields=True):
-    """``parse_json_strings`` is about the reply, which a sink does not use."""
+    """``parse_json_strings``: texts in the reply that hold a JSON object or array become what they hold."""
 
     connection_timeout_sec: Seconds = 30
     request_timeout_sec: Seconds = 60
@@ -22,7 +22,8 @@ class RequestConfig(msgspec.Struct, frozen=True, kw_only=True, rename="camel", f
 class HttpsOptions(msgspec.Struct, frozen=True, kw_only=True, rename="camel", forbid_unknown_fields=True):
     """``path``, the members of ``parameters`` and ``headers`` are expressions, ``payload`` a pipeline.
 
-    ``payload`` UNSET: the body is the whole document. Reference: engine reference, section 1.5.
+    ``payload`` UNSET: the body is the whole document. ``as_`` is the path of the field that takes the reply.
+    ``parallelism``: requests at once, an extension of ours. Reference: engine reference, section 1.5.
     """
 
     operator: ClassVar[str] = "HttpsOperator"
@@ -36,6 +37,7 @@ class HttpsOptions(msgspec.Struct, frozen=True, kw_only=True, rename="camel", fo
     as_: str | UnsetType = field(name="as", default=UNSET)
     on_error: Literal["dlq", "ignore", "fail"] = "dlq"
     config: RequestConfig = RequestConfig()
+    parallelism: Annotated[int, msgspec.Meta(ge=1, le=64)] = 1
 
     def expressions(self) -> Iterator[tuple[str, tuple[str, ...], Any]]:
         """Column, path of the member and spec of every expression."""

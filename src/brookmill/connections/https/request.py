@@ -14,13 +14,16 @@ from brookmill.errors import DocumentError
 
 #: Headers that say how the message itself is sent; they are the client's.
 _OWN = frozenset(
-    {"connection", "content-length", "host", "keep-alive", "te", "trailer", "transfer-encoding", "upgrade"}
+    {
+        *("accept-encoding", "connection", "content-length", "expect", "host", "keep-alive"),
+        *("te", "trailer", "transfer-encoding", "upgrade"),
+    }
 )
 #: What stays as it is written; all else is percent-encoded.
 _IN_PATH = "/%:@!$&'()*+,;="
 _IN_QUERY = f"{_IN_PATH}?"
 _NAME = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
-_VALUE = re.compile(r"[\t\x20-\x7e\x80-\uffff]*")
+_VALUE = re.compile(r"[\t\x20-\x7e\x80-\ud7ff\ue000-\U0010ffff]*")
 
 
 def request_url(base: httpx.URL, path: Any, parameters: Mapping[str, Any]) -> httpx.URL:
@@ -61,15 +64,20 @@ def _parameter(name: str, value: Any) -> Iterator[str]:
         raise DocumentError(f"the request parameter {name} must be a number, a string or a boolean")
 
 
-def request_headers(fixed: Mapping[str, str], given: Mapping[str, Any]) -> dict[str, str]:
+def request_headers(fixed: Mapping[str, str], given: Mapping[str, Any]) -> dict[bytes, bytes]:
     """The connection's headers and over them the document's; what cannot be sent is left out.
 
     Raises DocumentError for a header that is no string.
     """
-    headers = {"content-type": "application/json"}
+    headers = {b"content-type": b"application/json", b"accept-encoding": b"gzip"}
     for name, value in [*fixed.items(), *given.items()]:
         if not isinstance(value, str):
             raise DocumentError(f"the request header {name} must be a string")
         if _NAME.fullmatch(name) and _VALUE.fullmatch(value) and name.lower() not in _OWN:
-            headers[name.lower()] = value
+            headers[name.lower().encode()] = value.strip("\t ").encode()
     return headers
+
+
+def shown(url: httpx.URL) -> str:
+    """A URL without what may hold credentials: user, password and query string."""
+    return f"{url.scheme}://{url.netloc.decode('ascii')}{url.path}"
