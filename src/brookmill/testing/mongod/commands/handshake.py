@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import uuid
 from typing import Final
 
 from bson import Int64
@@ -116,6 +117,5 @@ def end_sessions(call: Call) -> Document:
 
 @command("startSession", needs="login")
 def start_session(call: Call) -> Document:
-    import uuid
 
     return {"id": {"id": uuid.uuid4()}, "timeoutMinutes": 30}
