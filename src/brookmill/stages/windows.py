@@ -72,7 +72,8 @@ class Windows:
         self.marks: dict[int, int] = {}
         self._fire = fire
         self._clock = clock
-        self._partitions = 1
+        #: None before the first batch, after a restart too.
+        self._partitions = 0
         self._idle: frozenset[int] = frozenset()
         self._watermark = -NEVER
         #: A partition, and the least mark of the others that are awake: all the same while one of them reads.
