@@ -142,6 +142,15 @@ class Sink(Protocol):
     def close(self) -> None: ...
 
 
+@runtime_checkable
+class Timely(Protocol):
+    """A sink that has work to do when time passes, whether or not there are documents."""
+
+    def tick(self) -> list[DeadLetter]:
+        """Called every now and then between writes, many times a second."""
+        ...
+
+
 class Answer(NamedTuple):
     """What came of one question.
 

@@ -11,7 +11,9 @@ import msgspec
 from bson import Int64
 
 from brookmill.clock import Clock
-from brookmill.connections import Asker, Batch, DeadLetter, Output, Sink, Source
+from brookmill.connections import Asker, Batch, DeadLetter, Output, Sink, Source, Timely
+from brookmill.mql.values import Document
+from brookmill.plan.latency import Latency
 from brookmill.runtime.checkpoint import Checkpoint
 from brookmill.runtime.dead_letters import DeadLetters
 from brookmill.runtime.memory import resident
@@ -60,6 +62,7 @@ class Flow:
         self._dead_letters = dead_letters
         self._clock = clock
         self._counts = Counts()
+        self._latency, self._writing = Latency(clock), Latency(clock)
         self._limit = 1 if askers else BATCH_LIMIT  # nobody knows yet how long answers take
         self._idle_since: int | None = None
         self._idle_partitions: frozenset[int] = frozenset()
@@ -75,7 +78,9 @@ class Flow:
         now = int(self._clock.now() * 1000)
         if batch.values or batch.refused:
             self._idle_since = None
+            before = self._counts.output
             self._take(batch)
+            self._latency.note(self._clock.monotonic() - begun, self._counts.output - before)
         else:
             if self._idle_since is None:
                 self._idle_since = now
@@ -84,6 +89,8 @@ class Flow:
             self._dead_letters.flush()
         self._idle_partitions = batch.idle
         self._pass_on(*self._program.tick(now, self._idle_since))
+        if isinstance(self._sink, Timely):
+            self._bury(self._sink.tick())
         slow = self._clock.monotonic() - begun > LONGEST_TURN
         self._limit = max(1, self._limit // 2) if slow else min(BATCH_LIMIT, self._limit * 2)
 
@@ -123,11 +130,23 @@ class Flow:
         if self._program.watermark is not None:
             stats["watermark"] = dt.datetime.fromtimestamp(self._program.watermark / 1000, dt.UTC)
         stats["memoryUsageBytes"] = Int64(resident())
-        return (
-            stats
-            | {"operatorStats": self._program.operator_stats()}
-            | self._source.lag(self._program.partition_watermarks())
-        )
+        if "latency" in (lately := self._latency.shown()):
+            stats["latency"] = lately["latency"]
+        stats["operatorStats"] = self._operator_stats()
+        return stats | self._source.lag(self._program.partition_watermarks())
+
+    def _operator_stats(self) -> list[Document]:
+        """The program's, with what only the two ends know."""
+        counts, operators = self._counts, self._program.operator_stats()
+        source, sink = operators[0], operators[-1]
+        source |= {
+            "inputMessageSize": float(counts.input_size),
+            "outputMessageSize": float(counts.input_size),
+        }
+        if len(operators) > 1:
+            size = float(counts.output_size)
+            sink |= {"inputMessageSize": size, "outputMessageSize": size, **self._writing.shown()}
+        return operators
 
     def close(self) -> None:
         """Close all parts, whatever happens."""
@@ -150,7 +169,9 @@ class Flow:
             self._bury(letters)
         if output.values:
             self._changed = True
+            begun = self._clock.monotonic()
             refused = self._sink.write(output)
+            self._writing.note(self._clock.monotonic() - begun, len(output.values))
             self._counts.output += len(output.values) - len(refused)
             self._counts.output_size += output.size
             self._bury(refused)

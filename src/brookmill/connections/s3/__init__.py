@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
+from typing import ClassVar
 
 from msgspec import UNSET, UnsetType
 
-from brookmill.connections import CONNECTIONS
+from brookmill.connections import CONNECTIONS, Opening, Sink
 from brookmill.connections.aws import AWSConfig
 from brookmill.connections.networking import IMMUTABLE, Networking, is_private, networking_problems
+from brookmill.connections.s3.options import S3SinkOptions
 from brookmill.domain.connection import Connection
 
 
@@ -17,6 +19,7 @@ class S3(Connection, frozen=True, kw_only=True, tag="S3"):
     """Acts under the role of ``aws``."""
 
     immutable = IMMUTABLE
+    sink_options: ClassVar[Mapping[str, type[S3SinkOptions]]] = {"$emit": S3SinkOptions}
 
     aws: AWSConfig | UnsetType = UNSET
     networking: Networking | UnsetType = UNSET
@@ -27,3 +30,9 @@ class S3(Connection, frozen=True, kw_only=True, tag="S3"):
 
     def problems(self) -> Iterator[str]:
         yield from networking_problems(self.networking)
+
+    def open_sink(self, options: S3SinkOptions, opening: Opening) -> Sink:
+        """Raises ConnectionFailed."""
+        from brookmill.connections.s3.sink import s3_sink
+
+        return s3_sink(self, options, opening)
