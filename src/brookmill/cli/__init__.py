@@ -27,6 +27,7 @@ app = App(
 )
 app.command("brookmill.cli.server:serve", name="serve", help="Run the server.")
 app.command("brookmill.cli.server:env", name="env", help="Print the variables that Atlas clients read.")
+app.command("brookmill.cli.cases:check", name="test", help="Test pipelines as flow files say.")
 app.command("brookmill.cli.access:app", name="access", help="API keys and service accounts.")
 app.command("brookmill.cli.clusters:app", name="clusters", help="The MongoDB clusters behind cluster names.")
 app.command("brookmill.cli.keys:app", name="keys", help="The key that seals secrets in the store.")
@@ -65,7 +66,8 @@ def _status(error: BrookmillError) -> int:
     from brookmill.app import StartError
     from brookmill.config import ConfigError
     from brookmill.store import StoreError
+    from brookmill.testing import InvalidFlow
 
-    if isinstance(error, ConfigError):
+    if isinstance(error, ConfigError | InvalidFlow):
         return USAGE
     return UNAVAILABLE if isinstance(error, StartError | StoreError) else REFUSED

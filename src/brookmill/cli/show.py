@@ -23,8 +23,13 @@ def rows(rows: Sequence[Mapping[str, object]], output: Literal["table", "json"])
 
 
 def bold(text: str) -> str:
+    return painted(text, 1)
+
+
+def painted(text: str, *codes: int) -> str:
+    """``text`` with the attributes of an ANSI terminal, if it goes to one."""
     colours = sys.stdout.isatty() and not os.environ.get("NO_COLOR")
-    return f"\033[1m{text}\033[0m" if colours else text
+    return f"\033[{';'.join(map(str, codes))}m{text}\033[0m" if colours else text
 
 
 def _cell(value: object) -> str:

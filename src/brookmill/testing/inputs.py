@@ -44,7 +44,7 @@ def _by_topic(source: Mapping[str, Any], contents: Mapping[str, Any]) -> dict[st
         if name not in read:
             known = ", ".join(map(str, (source.get("connectionName"), *read)))
             raise InvalidFlow(f"inputs for {name!r}: the pipeline only reads {known}")
-    return {**contents}
+    return {name: content for name, content in contents.items()}  # noqa: C416 - other type of key
 
 
 def _entries(content: Any) -> Sequence[Any]:

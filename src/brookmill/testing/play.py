@@ -57,6 +57,8 @@ class Play:
             output=self.output,
             at_end=len(self.output) - before,
             topics=self.world.topics,
+            requests=self.world.requests,
+            calls=self.world.calls,
             dead_letters=self.dead_letters,
             stats=stats,
         )

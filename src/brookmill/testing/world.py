@@ -22,6 +22,53 @@ class Message:
     headers: tuple[tuple[str, bytes | None], ...] = ()
     raw: bytes | None = None
 
+    def shown(self) -> dict[str, Any]:
+        """As flow files write it: key and header values are texts where they can be."""
+        headers = {name: _text(value) for name, value in self.headers}
+        return {"document": self.value, "key": _text(self.key), "headers": headers}
+
+
+def _text(value: bytes | None) -> Any:
+    if value is None:
+        return None
+    try:
+        text = value.decode()
+    except UnicodeDecodeError:
+        return value
+    return text if text.isprintable() else value
+
+
+@dataclass(frozen=True)
+class Request:
+    """An HTTP request of ``$https``. ``body``: what its JSON says, else its text; None: there is none.
+
+    ``query``: parameters by name; ``headers``: by name in lower case.
+    """
+
+    method: str
+    url: str
+    path: str
+    query: dict[str, str]
+    headers: dict[str, str]
+    body: Any = None
+
+    def shown(self) -> dict[str, Any]:
+        """As flow files write it."""
+        return dict(vars(self))
+
+
+@dataclass(frozen=True)
+class Call:
+    """A call of a function by ``$externalFunction``."""
+
+    function: str
+    payload: Any
+    execution: str = "sync"
+
+    def shown(self) -> dict[str, Any]:
+        """As flow files write it."""
+        return dict(vars(self))
+
 
 @dataclass
 class World:
@@ -30,3 +77,5 @@ class World:
     clock: VirtualClock
     timelines: dict[str, Timeline] = field(default_factory=dict)
     topics: dict[str, list[Message]] = field(default_factory=dict)
+    requests: list[Request] = field(default_factory=list)
+    calls: list[Call] = field(default_factory=list)
