@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import socket
+import ssl
 import subprocess
 import threading
 import time
@@ -154,8 +155,8 @@ class Endpoint:
 
 
 @contextmanager
-def endpoint() -> Iterator[Endpoint]:
-    """A new endpoint on a free port."""
+def endpoint(tls: ssl.SSLContext | None = None) -> Iterator[Endpoint]:
+    """A new endpoint on a free port; with ``tls`` it speaks HTTPS."""
     here = Endpoint()
 
     class Handler(BaseHTTPRequestHandler):
@@ -189,6 +190,9 @@ def endpoint() -> Iterator[Endpoint]:
     server = Server(("127.0.0.1", 0), Handler)
     server.daemon_threads = True
     here.url = f"http://127.0.0.1:{server.server_address[1]}"
+    if tls is not None:
+        server.socket = tls.wrap_socket(server.socket, server_side=True)
+        here.url = here.url.replace("http", "https")
     thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02})
     thread.start()
     try:

@@ -14,7 +14,7 @@ from brookmill.connections.sample import Sample
 from brookmill.domain.connection import Connection
 from brookmill.mql import PlanError
 from brookmill.mql.encoding import Encoding
-from brookmill.mql.expression import Path
+from brookmill.mql.field_path import Path
 from brookmill.stages import Place, parse_stage
 from brookmill.stages.emit import Emit
 from brookmill.stages.https import HttpsStage

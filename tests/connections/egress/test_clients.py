@@ -3,17 +3,14 @@
 from __future__ import annotations
 
 import ssl
-import threading
 from collections.abc import Iterator, Sequence
 from contextlib import closing
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from typing import Any
 
 import httpx
 import pytest
 import trustme
 import urllib3
-from servers import Endpoint
+from servers import Endpoint, endpoint
 
 from brookmill.config import Outside
 from brookmill.connections.egress.http import client
@@ -94,26 +91,10 @@ def authority() -> trustme.CA:
 @pytest.fixture
 def secure(authority: trustme.CA) -> Iterator[int]:
     """The port of a TLS server that calls itself mill.example."""
-
-    class Handler(BaseHTTPRequestHandler):
-        def do_GET(self) -> None:
-            self.send_response(200)
-            self.send_header("content-length", "0")
-            self.end_headers()
-
-        def log_message(self, format: str, *args: Any) -> None:
-            pass
-
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     authority.issue_cert("mill.example").configure_cert(context)
-    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-    server.socket = context.wrap_socket(server.socket, server_side=True)
-    thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02})
-    thread.start()
-    yield server.server_address[1]
-    server.shutdown()
-    server.server_close()
-    thread.join()
+    with endpoint(context) as running:
+        yield port(running)
 
 
 def test_tls_is_about_the_name_and_believes_the_file_of_the_environment(

@@ -34,9 +34,11 @@ def opened(
     constants: dict[str, Any] | None = None,
     headers: dict[str, str] | None = None,
     clock: VirtualClock | None = None,
+    into: str | None = None,
     **fields: Any,
 ) -> Iterator[HttpsAsker]:
-    options = msgspec.convert({"connectionName": "h", "method": "POST", **fields}, HttpsOptions)
+    fields = {"method": "POST", **fields} | ({} if into is None else {"as": into})
+    options = msgspec.convert({"connectionName": "h", **fields}, HttpsOptions)
     opening = Opening("p" * 24, clock or VirtualClock(), constants=constants or {}, outside=INSIDE)
     asker = HttpsAsker(Https(url=url, headers=headers or {}), options, opening)
     try:
@@ -259,7 +261,7 @@ TEXT = {"content-type": "text/plain; charset=utf-8"}
 
 def value(endpoint: Endpoint, body: bytes, headers: dict[str, str], **fields: Any) -> Any:
     endpoint.answer = lambda _: Reply(body=body, headers=headers)
-    with opened(endpoint.url, **{"as": "r"}, **fields) as asker:
+    with opened(endpoint.url, into="r", **fields) as asker:
         (answer,) = asker.ask(Output([{}]))
     return answer.value if answer.refused is None else answer.refused
 
@@ -383,7 +385,7 @@ def test_requests_side_by_side_answer_in_order(endpoint: Endpoint) -> None:
 
     endpoint.answer = answer
     documents = [{"n": n} for n in range(16)]
-    with opened(endpoint.url, parallelism=4, **{"as": "r"}) as asker:
+    with opened(endpoint.url, parallelism=4, into="r") as asker:
         assert [a.value for a in asker.ask(Output(documents))] == documents
     assert sorted(json.loads(r.body)["n"] for r in endpoint.requests) == [*range(16)]
 

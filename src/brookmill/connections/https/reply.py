@@ -26,7 +26,7 @@ class UnusableError(Exception):
 
 
 class Reply(NamedTuple):
-    """``problem``: why the body could not be read. ``retry_after``: seconds that the server asks us to wait."""
+    """``problem``: why the body could not be read. ``retry_after``: seconds to wait, as the server says."""
 
     status: int
     content_type: str = ""
