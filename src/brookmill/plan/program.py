@@ -13,6 +13,7 @@ from brookmill.connections import Asker, Batch, DeadLetter, Form, Output
 from brookmill.mql.encoding import RELAXED
 from brookmill.mql.values import Document, date_from_ms, storable
 from brookmill.plan.asked import Asked
+from brookmill.plan.latency import Latency
 from brookmill.plan.segment import Segment
 from brookmill.plan.stats import Counts, operator_stats
 from brookmill.plan.track import Meta, Track
@@ -37,6 +38,7 @@ class Program:
     ) -> None:
         """``askers``: one for each stage that asks, in order."""
         self._askers = dict(zip((i for i, link in enumerate(plan.links) if link.ask), askers, strict=True))
+        self._latencies = {index: Latency(clock) for index in self._askers}
         self._plan = plan
         self._clock = clock
         self._names = tuple(plan.sink.columns) if plan.sink is not None else ()
@@ -134,7 +136,10 @@ class Program:
         def refuse(document: Document, meta: Document, reason: str) -> None:
             self._bury(link.sink_position, Row(document, meta, self._now), reason)
 
-        return asked.answered(link.ask, self._askers[index], refuse)
+        begun = self._clock.monotonic()
+        through = asked.answered(link.ask, self._askers[index], refuse)
+        self._latencies[index].note(self._clock.monotonic() - begun, len(asked))
+        return through
 
     def tick(self, now_ms: int, idle_since_ms: int | None) -> tuple[Output, list[DeadLetter]]:
         """Let the time pass. ``idle_since_ms``: when the source fell silent, None when it is not."""
@@ -228,7 +233,7 @@ class Program:
         """Counts by operator, in the words of the stats reply."""
         stats = operator_stats(self._plan, self._counts, [track.segment.derived for track in self._tracks])
         for index, asker in self._askers.items():
-            stats[self._plan.links[index].sink_position] |= asker.stats()
+            stats[self._plan.links[index].sink_position] |= asker.stats() | self._latencies[index].shown()
         if self._windows is not None:
             one = stats[self._plan.links[self._windowed].window_position]
             one["stateSize"] = Int64(self.state_size)
