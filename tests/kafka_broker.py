@@ -220,7 +220,10 @@ def _logins() -> dict[str, str]:
         "scram-sha-512": f"{common}.scram.ScramLoginModule required;",
         "oauthbearer": f"{common}.oauthbearer.OAuthBearerLoginModule required;",
     }
-    settings = {"sasl.enabled.mechanisms": "PLAIN,SCRAM-SHA-256,SCRAM-SHA-512,OAUTHBEARER"}
+    settings = {
+        "listener.name.sasl.sasl.enabled.mechanisms": "PLAIN,SCRAM-SHA-256,SCRAM-SHA-512,OAUTHBEARER",
+        "listener.name.sasltls.sasl.enabled.mechanisms": "PLAIN,SCRAM-SHA-512,OAUTHBEARER",
+    }
     for listener in ("sasl", "sasltls"):
         for mechanism, module in modules.items():
             settings[f"listener.name.{listener}.{mechanism}.sasl.jaas.config"] = module

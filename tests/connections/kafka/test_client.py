@@ -36,6 +36,7 @@ DANGEROUS = {
     "enable.auto.commit",
     "debug",
     "transactional.id",
+    "max.poll.interval.ms",
 }
 
 
@@ -87,12 +88,6 @@ LOGIN = {"sasl.username": "ann", "sasl.password": "p4ss"}
             {
                 "security.protocol": "SASL_SSL",
                 "sasl.mechanism": "OAUTHBEARER",
-                "sasl.oauthbearer.method": "oidc",
-                "sasl.oauthbearer.token.endpoint.url": "https://id.example/token",
-                "sasl.oauthbearer.client.id": "c",
-                "sasl.oauthbearer.client.secret": "s3cret",
-                "sasl.oauthbearer.scope": "kafka",
-                "sasl.oauthbearer.extensions": "logicalCluster=lkc-1",
             },
             id="OIDC",
         ),
@@ -143,16 +138,16 @@ def test_a_mechanism_without_counterpart_is_an_invalid_option() -> None:
 
 
 @pytest.mark.parametrize("keys", [PRODUCER_KEYS, CONSUMER_KEYS])
-def test_no_key_of_config_names_a_file_or_weakens_security(keys: frozenset[str]) -> None:
-    assert not keys & DANGEROUS
+def test_no_key_of_config_names_a_file_or_weakens_security(keys: dict[str, str]) -> None:
+    assert not DANGEROUS & {*keys, *keys.values()}
     given = dict.fromkeys(DANGEROUS, "/etc/passwd") | {"client.id": "me", "never.heard": "of"}
     assert allowed(given, keys) == {"client.id": "me"}
 
 
 @pytest.mark.parametrize(("kind", "keys"), [(Producer, PRODUCER_KEYS), (Consumer, CONSUMER_KEYS)])
-def test_the_client_knows_every_key(kind: type, keys: frozenset[str]) -> None:
+def test_the_client_knows_every_key(kind: type, keys: dict[str, str]) -> None:
     """librdkafka refuses names it does not know."""
-    numbers = dict.fromkeys(keys, "10000")
+    numbers = dict.fromkeys(keys.values(), "10000")
     words = {
         "acks": "all",
         "auto.offset.reset": "latest",

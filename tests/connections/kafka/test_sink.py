@@ -14,12 +14,16 @@ from confluent_kafka.admin import AdminClient
 from servers import Broker, free_port
 
 from brookmill.clock import SystemClock
+from brookmill.config import Outside
 from brookmill.connections import Opening, Output
 from brookmill.connections.kafka import Kafka
 from brookmill.connections.kafka.options import KafkaSinkOptions
 from brookmill.connections.kafka.sink import KafkaSink
 from brookmill.errors import ConnectionFailed
 from brookmill.mql import MISSING
+
+#: Brokers are on this machine.
+LOCAL = Outside(allow_private=True)
 
 
 @contextmanager
@@ -28,7 +32,9 @@ def opened(
 ) -> Iterator[KafkaSink]:
     options = msgspec.convert({"connectionName": "k", "topic": "", "config": config or {}}, KafkaSinkOptions)
     connection = Kafka(bootstrap_servers=broker.bootstrap, config=settings)
-    sink = KafkaSink(connection, options, Opening("p" * 24, SystemClock(), constants=constants))
+    sink = KafkaSink(
+        connection, options, Opening("p" * 24, SystemClock(), constants=constants, outside=LOCAL)
+    )
     try:
         yield sink
     finally:

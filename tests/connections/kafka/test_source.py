@@ -14,6 +14,7 @@ from bson import Int64
 from servers import Broker, free_port, wait_until
 
 from brookmill.clock import SystemClock
+from brookmill.config import Outside
 from brookmill.connections import Batch, Opening
 from brookmill.connections.kafka import Authentication, Kafka, Security
 from brookmill.connections.kafka.options import KafkaSourceOptions
@@ -21,12 +22,15 @@ from brookmill.connections.kafka.source import KafkaSource
 from brookmill.domain.secret import Secret
 from brookmill.errors import ConnectionFailed
 
+#: Brokers are on this machine.
+LOCAL = Outside(allow_private=True)
+
 
 @contextmanager
 def opened(broker: Broker, topic: Any, position: Any = None, **fields: Any) -> Iterator[KafkaSource]:
     options = msgspec.convert({"connectionName": "k", "topic": topic, **fields}, KafkaSourceOptions)
     connection = Kafka(bootstrap_servers=broker.bootstrap)
-    opening = Opening("p" * 24, SystemClock(), position, partition_limit=3)
+    opening = Opening("p" * 24, SystemClock(), position, partition_limit=3, outside=LOCAL)
     source = KafkaSource(connection, options, opening)
     try:
         yield source
@@ -283,6 +287,6 @@ def test_a_login_that_is_refused_fails_for_good_and_tells_no_secret(broker: Brok
     )
     options = KafkaSourceOptions(connection_name="k", topic="t")
     with pytest.raises(ConnectionFailed) as failure:
-        KafkaSource(connection, options, Opening("p", SystemClock()))
+        KafkaSource(connection, options, Opening("p", SystemClock(), outside=LOCAL))
     assert not failure.value.retry
     assert "hush" not in str(failure.value)

@@ -7,8 +7,15 @@ from confluent_kafka import KafkaError, Producer
 from servers import Broker, free_port
 
 from brookmill.clock import VirtualClock
+from brookmill.config import Outside
+from brookmill.connections import Opening
+from brookmill.connections.kafka import Kafka
 from brookmill.connections.kafka.trouble import TIMEOUT, Trouble
 from brookmill.errors import ConnectionFailed
+
+
+def troubled(clock: VirtualClock) -> Trouble:
+    return Trouble(Kafka(), Opening("p", clock, outside=Outside(allow_private=True)))
 
 
 @pytest.fixture
@@ -38,7 +45,7 @@ class Hurried(VirtualClock):
     ],
 )
 def test_what_waiting_cannot_mend_is_raised_at_once(nobody: Producer, code: int, retry: bool) -> None:
-    trouble = Trouble(VirtualClock())
+    trouble = troubled(VirtualClock())
     trouble.hear(KafkaError(code, "the reason"))
     trouble.over()
     with pytest.raises(ConnectionFailed, match=f"code: {code}, message: the reason") as failure:
@@ -48,14 +55,14 @@ def test_what_waiting_cannot_mend_is_raised_at_once(nobody: Producer, code: int,
 
 @pytest.mark.parametrize("code", [KafkaError._TRANSPORT, KafkaError._RESOLVE, KafkaError._MSG_TIMED_OUT])
 def test_what_may_pass_is_waited_for(nobody: Producer, code: int) -> None:
-    trouble = Trouble(VirtualClock())
+    trouble = troubled(VirtualClock())
     trouble.hear(KafkaError(code))
     trouble.check(nobody)
 
 
 def test_brokers_that_stay_away_fail_after_their_time(nobody: Producer) -> None:
     clock = Hurried()
-    trouble = Trouble(clock)
+    trouble = troubled(clock)
     trouble.hear(KafkaError(KafkaError._ALL_BROKERS_DOWN))
 
     def wait() -> None:
@@ -70,7 +77,7 @@ def test_brokers_that_stay_away_fail_after_their_time(nobody: Producer) -> None:
 
 def test_brokers_that_came_back_unheard_are_asked(broker: Broker) -> None:
     clock = VirtualClock()
-    trouble = Trouble(clock)
+    trouble = troubled(clock)
     trouble.hear(KafkaError(KafkaError._ALL_BROKERS_DOWN))
     clock.advance(TIMEOUT + 1)
     client = Producer({"bootstrap.servers": broker.bootstrap})

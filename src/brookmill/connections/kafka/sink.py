@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 from brookmill.connections import DeadLetter, Form, Opening, Output
-from brookmill.connections.kafka.client import PRODUCER_KEYS, allowed, client_config
+from brookmill.connections.kafka.client import PRODUCER_KEYS, admitted, allowed
 from brookmill.connections.kafka.keys import Headers, write_headers, write_key
 from brookmill.connections.kafka.options import TOPIC, KafkaSinkOptions
 from brookmill.connections.kafka.trouble import TIMEOUT, Trouble, failed
@@ -37,30 +38,30 @@ class KafkaSink:
         self._failure = KafkaException
         self._config = options.config
         self._constants = opening.constants
-        self._trouble = Trouble(opening.clock)
+        self._trouble = Trouble(connection, opening)
         self._topics: set[str] = set()
         self._undelivered: KafkaError | None = None
         self._letters: list[DeadLetter] = []
-        self._producer = self._open(connection)
+        self._producer = self._open(connection, opening)
         self._trouble.topics(self._producer)
 
-    def _open(self, connection: Kafka) -> Producer:
+    def _open(self, connection: Kafka, opening: Opening) -> Producer:
         from confluent_kafka import Producer
 
         config = {
             "linger.ms": 5,
             "message.timeout.ms": int(TIMEOUT * 1000),
             "queue.buffering.max.kbytes": _QUEUE // 1024,
-            **client_config(connection),
+            **admitted(connection, opening.outside, opening.clock, self._trouble),
             **allowed(connection.config, PRODUCER_KEYS),
             "delivery.report.only.error": True,
             "on_delivery": self._delivered,
-            "error_cb": self._trouble.hear,
         }
         if self._config.acks is not None:
             config["acks"] = str(self._config.acks)
         if self._config.compression_type is not None:
             config["compression.type"] = self._config.compression_type
+        config.setdefault("enable.idempotence", _keeps_order(config))
         try:
             return Producer(config)
         except self._failure as e:
@@ -163,6 +164,12 @@ class KafkaSink:
         if self._undelivered is not None:
             raise failed("Could not write to the Kafka topic", self._undelivered)
         self._trouble.check(self._producer)
+
+
+def _keeps_order(config: Mapping[str, Any]) -> bool:
+    """Whether messages that are sent again can be kept from overtaking others, and from coming twice."""
+    acks, in_flight = config.get("acks", "all"), config.get("max.in.flight.requests.per.connection", "5")
+    return acks in {"all", "-1"} and config.get("retries") != "0" and in_flight in {"1", "2", "3", "4", "5"}
 
 
 def _too_large(error: KafkaError) -> bool:

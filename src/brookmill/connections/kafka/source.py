@@ -10,7 +10,7 @@ import structlog
 from msgspec import UNSET
 
 from brookmill.connections import Batch, Opening
-from brookmill.connections.kafka.client import CONSUMER_KEYS, allowed, client_config
+from brookmill.connections.kafka.client import CONSUMER_KEYS, admitted, allowed
 from brookmill.connections.kafka.decoder import Decoder, Message
 from brookmill.connections.kafka.options import KafkaSourceOptions
 from brookmill.connections.kafka.partitions import Partitions
@@ -38,7 +38,7 @@ class KafkaSource:
         """Raises ConnectionFailed: 419 for a topic without partitions, 420 for wrong settings."""
         self._options = options
         self._clock = opening.clock
-        self._trouble = Trouble(opening.clock)
+        self._trouble = Trouble(connection, opening)
         self._decoder = Decoder(options)
         idle = options.partition_idle_timeout
         self._idle_after = None if idle is UNSET else idle.milliseconds / 1000
@@ -47,7 +47,8 @@ class KafkaSource:
         self._reset = config.auto_offset_reset or given.pop("auto.offset.reset", "latest")
         group = config.group_id or given.pop("group.id", f"asp-{opening.processor_id}-consumer")
         self._auto_commit = config.enable_auto_commit is not False
-        self._consumer = self._open(client_config(connection) | given, group)
+        shared = admitted(connection, opening.outside, opening.clock, self._trouble)
+        self._consumer = self._open(shared | given, group)
         self._partitions = Partitions(self._consumer, options, self._trouble, opening.partition_limit)
         try:
             self._begin(opening.position)
@@ -59,16 +60,15 @@ class KafkaSource:
         from confluent_kafka import Consumer, KafkaException
 
         config: dict[str, Any] = {
-            "max.poll.interval.ms": 86_400_000,  # a slow sink is no reason to lose what nobody else assigns
             **given,
             "group.id": group,
+            "max.poll.interval.ms": 86_400_000,  # a slow sink is no reason to lose what nobody else assigns
             # Where to start is worked out here. The client resets only when an offset is gone: then to the
             # oldest message there still is, whatever `auto_offset_reset` says, so that no more is lost.
             "auto.offset.reset": "earliest",
             "enable.auto.commit": False,
             "enable.auto.offset.store": False,
             "fetch.wait.max.ms": 100,
-            "error_cb": self._trouble.hear,
             "on_commit": _committed,
         }
         try:

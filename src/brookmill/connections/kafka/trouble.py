@@ -5,34 +5,48 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 import structlog
+from msgspec import UNSET
 
-from brookmill.clock import Clock
+from brookmill.connections.kafka.brokers import judge_advertised
+from brookmill.connections.kafka.certificate import complaint
 from brookmill.errors import ConnectionFailed
 
 if TYPE_CHECKING:
     from confluent_kafka import Consumer, KafkaError, Producer
     from confluent_kafka.admin._metadata import ClusterMetadata
 
+    from brookmill.connections import Opening
+    from brookmill.connections.kafka import Kafka
+
 #: Seconds until brokers that do not answer count as failed; and when all of them refuse to be spoken to.
 TIMEOUT = 30.0
-_REFUSING = 3.0
-#: Seconds of one question for metadata: between two, the errors heard are looked at.
-_SLICE = 1.0
+_REFUSING = 2.0
+#: Seconds that the first question for metadata and the longest may take: between two, the errors heard are
+#: looked at.
+_SLICE, _LONG_SLICE = 0.25, 1.0
 #: Seconds between two lines of the log about the same error.
 _TELL = 60.0
 
 log = structlog.get_logger(__name__)
 
 
+#: What upstream answers when it cannot get to a topic.
+_CODE, _NAME = 77175, "Location77175"
+#: In the text of an error: the broker ended the TLS handshake, as it does without the right certificate.
+_ALERT = "SSL alert number"
+_UNBELIEVED = "certificate verify failed"
+
+
 def hopeless(error: KafkaError) -> bool:
     """Whether trying again cannot help: wrong credentials or settings, missing rights, no such topic."""
     from confluent_kafka import KafkaError as Code
 
-    return error.code() in {
+    return _ALERT in error.str() or error.code() in {
         Code._AUTHENTICATION,
         Code._INVALID_ARG,
         Code._SSL,
         Code._UNKNOWN_TOPIC,
+        Code._UNSUPPORTED_FEATURE,
         Code.CLUSTER_AUTHORIZATION_FAILED,
         Code.GROUP_AUTHORIZATION_FAILED,
         Code.SASL_AUTHENTICATION_FAILED,
@@ -43,18 +57,22 @@ def hopeless(error: KafkaError) -> bool:
     }
 
 
-def failed(what: str, error: KafkaError) -> ConnectionFailed:
-    """The failure that ``error`` is, with its number and text as upstream shows them."""
-    text = f"{what} with kafka error code: {error.code()}, message: {error.str()}"
-    return ConnectionFailed(text, retry=not hopeless(error))
+def failed(what: str, error: KafkaError, explanation: str | None = None) -> ConnectionFailed:
+    """The failure that ``error`` is, with its number and text, or ``explanation``, as upstream shows them."""
+    text = f"{what} with kafka error code: {error.code()}, message: {explanation or error.str()}"
+    return ConnectionFailed(text, retry=not hopeless(error), code=_CODE, name=_NAME)
 
 
 class Trouble:
     """Errors that a client reports beside its answers: its ``error_cb`` is ``hear``."""
 
-    def __init__(self, clock: Clock) -> None:
-        self._clock = clock
+    def __init__(self, connection: Kafka, opening: Opening) -> None:
+        self._connection = connection
+        self._outside = opening.outside
+        self._clock = opening.clock
         self._final: KafkaError | None = None
+        self._failure: ConnectionFailed | None = None
+        self._latest: KafkaError | None = None
         self._down: KafkaError | None = None
         self._down_since = 0.0
         self._told: dict[int, float] = {}
@@ -68,18 +86,23 @@ class Trouble:
             self._told[error.code()] = now + _TELL
             log.warning("trouble with Kafka", error=error.str(), code=error.code())
         if hopeless(error) or error.code() in (Code._BAD_MSG, Code._FATAL):
-            self._final = error
+            self._final = self._final or error  # the first has the cause of the others
+        elif error.code() in (Code._TRANSPORT, Code._RESOLVE):
+            self._latest = error
         elif error.code() == Code._ALL_BROKERS_DOWN and self._down is None:
             self._down, self._down_since = error, now
 
+    def fail(self, failure: ConnectionFailed) -> None:
+        """What the client needs cannot be had."""
+        self._failure = failure
+
     def over(self) -> None:
         """The brokers answer."""
-        self._down = None
+        self._down = self._latest = None
 
     def check(self, client: Consumer | Producer) -> None:
         """Raise ConnectionFailed when waiting longer is no use."""
-        if self._final is not None:
-            raise failed("Kafka cannot be used", self._final)
+        self._end("Kafka cannot be used")
         if self._down is None or self._clock.monotonic() - self._down_since < TIMEOUT:
             return
         self.topics(client)
@@ -89,18 +112,41 @@ class Trouble:
         """What the brokers know of ``topic``, None: of all. Raises ConnectionFailed."""
         from confluent_kafka import KafkaException
 
-        begun = self._clock.monotonic()
+        what = "Could not connect to the Kafka topic"
+        begun, slice_ = self._clock.monotonic(), _SLICE
         while True:
             try:
-                found: ClusterMetadata = client.list_topics(topic, _SLICE)
+                found: ClusterMetadata = client.list_topics(topic, slice_)
             except KafkaException as e:
                 error = e.args[0]
             else:
+                judge_advertised(found, self._outside)
                 return found
+            slice_ = min(_LONG_SLICE, slice_ * 2)
             if not getattr(client, "assignment", list)():
                 client.poll(0)  # serves error_cb; with an assignment it might take a message
             passed = self._clock.monotonic() - begun
-            if self._final is not None:
-                raise failed("Could not connect to the Kafka topic", self._final)
+            self._end(what)
             if hopeless(error) or passed > (TIMEOUT if self._down is None else _REFUSING):
-                raise failed("Could not connect to the Kafka topic", error)
+                hint = (
+                    "does security.protocol fit the brokers?" if self._latest is None else self._latest.str()
+                )
+                raise failed(what, error, f"{error.str()} ({hint})")
+
+    def _end(self, what: str) -> None:
+        """Raise ConnectionFailed for what was heard and cannot pass."""
+        if self._failure is not None:
+            raise self._failure
+        if self._final is not None:
+            raise failed(what, self._final, self._explanation(self._final))
+
+    def _explanation(self, error: KafkaError) -> str | None:
+        """Plain words for what TLS says in its own."""
+        if _ALERT in error.str():
+            return "the broker refused the TLS handshake: it may want a client certificate, or another one"
+        if _UNBELIEVED not in error.str():
+            return None
+        security = self._connection.security
+        authority = None if security is UNSET else security.broker_public_certificate or None
+        why = complaint(error.str(), authority, self._outside) or _UNBELIEVED
+        return f"the broker's certificate was not accepted: {why}"
