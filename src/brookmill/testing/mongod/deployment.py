@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import secrets
+import uuid
 from collections.abc import Mapping
 
 from bson import ObjectId
@@ -32,7 +33,7 @@ class Deployment:
         self.cursors = Cursors()
         self.faults = Faults()
         #: The last retryable write of each session: its number, and the answer it got.
-        self.answered: dict[bytes, tuple[int, Document]] = {}
+        self.answered: dict[uuid.UUID, tuple[int, Document]] = {}
         self.address = ""
         self.stopping = False
 

@@ -12,11 +12,14 @@ from contextlib import contextmanager, suppress
 
 from brookmill.clock import Clock, SystemClock
 from brookmill.mql.values import Document
+from brookmill.testing.mongod.commands import COMMANDS
 from brookmill.testing.mongod.deployment import Deployment
 from brookmill.testing.mongod.errors import CommandError
 from brookmill.testing.mongod.fault import Fault, Way
 from brookmill.testing.mongod.oplog import CAPACITY, Oplog
+from brookmill.testing.mongod.pipeline import SERVER_STAGES
 from brookmill.testing.mongod.session import Session
+from brookmill.testing.mongod.update import UPDATE_OPERATORS
 from brookmill.testing.mongod.user import User
 from brookmill.wire.message import MessageError, Reader, reply, reply_to
 
@@ -161,6 +164,7 @@ def mongod(
     """
     oplog = Oplog(clock or SystemClock(), oplog_size)
     deployment = Deployment({user.name: user for user in users}, oplog)
+    len(COMMANDS), len(SERVER_STAGES), len(UPDATE_OPERATORS)  # loaded before the first client waits for them
     server = _Server(deployment, tls)
     deployment.address = f"127.0.0.1:{server.server_address[1]}"
     uri = f"mongodb://{deployment.address}/?directConnection=true" + ("&tls=true" if tls else "")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import traceback
+import logging
 from dataclasses import dataclass
 from typing import Final
 
@@ -14,6 +14,7 @@ from brookmill.testing.mongod.login import Login
 from brookmill.testing.mongod.oplog import timestamp
 from brookmill.wire.message import Message
 
+_LOG = logging.getLogger(__name__)
 #: The only commands of the old message format.
 _LEGACY: Final = frozenset({"hello", "ismaster", "isMaster"})
 
@@ -56,7 +57,8 @@ class Session:
             reply = e.reply()
         except Exception as e:
             # A bug of this server: the client is told, rather than left with a connection that ends.
-            reply = CommandError("".join(traceback.format_exception(e)), 1).reply()
+            _LOG.exception("the command %s failed", next(iter(message.command)))
+            reply = CommandError(f"{type(e).__name__}: {e}", 1).reply()
         return self._finished(reply)
 
     def _finished(self, reply: Document) -> Document:
@@ -70,7 +72,7 @@ class Session:
         number = command.get("txnNumber")
         if number is None:
             return self._run(message)
-        session = bytes(command.get("lsid", {}).get("id", b"").bytes)
+        session = command.get("lsid", {}).get("id")
         last, reply = self._deployment.answered.get(session, (-1, {}))
         if number < last:
             raise CommandError(f"Retryable write with txnNumber {number} is prohibited on this session", 225)

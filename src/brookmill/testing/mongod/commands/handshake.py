@@ -112,6 +112,8 @@ def logout(call: Call) -> Document:
 
 @command("endSessions", "killSessions", "refreshSessions", needs=None)
 def end_sessions(call: Call) -> Document:
+    for session in call.option(call.name, list, []) if call.name != "refreshSessions" else []:
+        call.deployment.answered.pop(session.get("id"), None)
     return {}
 
 
