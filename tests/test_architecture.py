@@ -33,7 +33,7 @@ OUTSIDE = {"asyncio", "http", "httpx", "os", "pathlib", "requests", "select", "s
 OUTSIDE |= {"sqlite3", "subprocess", "tempfile", "urllib", "pymongo"}
 
 #: Client libraries: imported where a connection is opened, so never while a module loads.
-CLIENTS = {"boto3", "botocore", "confluent_kafka", "psycopg"}
+CLIENTS = {"azure", "boto3", "botocore", "confluent_kafka", "google", "psycopg"}
 
 DRAWERS = {"base", "common", "helper", "helpers", "impl", "manager", "misc", "service", "util", "utils"}
 
