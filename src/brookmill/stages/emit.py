@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, ClassVar, Literal, Self
 
-from brookmill.mql.encoding import Encoding
+from brookmill.mql.encoding import RELAXED, Encoding
 from brookmill.mql.expression import Expression
 from brookmill.mql.values import Value
 from brookmill.stages import MAIN, STAGES, Place, Placement
@@ -33,8 +33,8 @@ class Emit:
 
     @property
     def encoding(self) -> Encoding:
-        config = self.options.config
-        return Encoding(config.output_format, config.date_format)
+        config = getattr(self.options, "config", None)  # documents that stay documents have none
+        return RELAXED if config is None else Encoding(config.output_format, config.date_format)
 
     @classmethod
     def parse(cls, spec: Value, place: Place) -> Self:

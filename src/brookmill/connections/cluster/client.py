@@ -1,0 +1,79 @@
+"""The client of a cluster, and how values look on the way to it and back."""
+
+from __future__ import annotations
+
+import datetime as dt
+from typing import TYPE_CHECKING, Any
+
+from bson import DatetimeMS
+from bson.codec_options import CodecOptions, DatetimeConversion
+from pymongo import MongoClient
+from pymongo.errors import ConfigurationError, InvalidURI
+
+from brookmill.connections import Opening
+from brookmill.connections.cluster.trouble import told
+from brookmill.errors import ConnectionFailed
+from brookmill.mql.values import Document
+
+if TYPE_CHECKING:
+    from brookmill.connections.cluster import Cluster
+
+Client = MongoClient[Document]
+
+#: Values come back as the query language holds them: dates of any year, text in whatever state.
+_DECODING: dict[str, Any] = {
+    "tz_aware": True,
+    "tzinfo": dt.UTC,
+    "datetime_conversion": DatetimeConversion.DATETIME_AUTO,
+    "unicode_decode_error_handler": "replace",
+}
+CODEC: CodecOptions[Document] = CodecOptions(**_DECODING)
+
+#: Milliseconds, where the URI says nothing else: until a server is found, a connection made, an answer there.
+_PATIENCE = {"serverSelectionTimeoutMS": 10_000, "connectTimeoutMS": 10_000, "socketTimeoutMS": 120_000}
+
+
+def uri_of(connection: Cluster, opening: Opening) -> str:
+    """Where the cluster is. Raises ConnectionFailed (420) when the server knows none of that name."""
+    uri = opening.clusters.get(str(connection.cluster_name))
+    if uri is None:
+        raise _invalid(f"No cluster named {connection.cluster_name}")
+    return uri
+
+
+def connected(connection: Cluster, opening: Opening, **more: Any) -> Client:
+    """A client of a cluster that answers and lets the user in. ``more``: its options, over the URI's. Raises
+    ConnectionFailed.
+    """
+    client = unconnected(connection, opening, **more)
+    try:
+        with told(f"The cluster {connection.cluster_name} cannot be used"):
+            client.admin.command("ping")
+    except BaseException:
+        client.close()
+        raise
+    return client
+
+
+def unconnected(connection: Cluster, opening: Opening, **more: Any) -> Client:
+    """A client that asks nothing before it is used. Raises ConnectionFailed (420) for a URI that is none."""
+    uri = uri_of(connection, opening)
+    patience: dict[str, Any] = {
+        name: value for name, value in _PATIENCE.items() if name.lower() not in uri.lower()
+    }
+    try:
+        return MongoClient(uri, appname="brookmill", **patience, **more, **_DECODING)
+    except (InvalidURI, ConfigurationError, ValueError, TypeError):
+        # The client's own words may repeat the URI, password and all.
+        raise _invalid(f"the URI of the cluster {connection.cluster_name} is not valid") from None
+
+
+def date_of(value: Any) -> int | None:
+    """Milliseconds of a date; None for anything else."""
+    if isinstance(value, DatetimeMS):
+        return int(value)
+    return round(value.timestamp() * 1000) if isinstance(value, dt.datetime) else None
+
+
+def _invalid(text: str) -> ConnectionFailed:
+    return ConnectionFailed(text, retry=False, code=420, name="StreamProcessorInvalidOptions")
