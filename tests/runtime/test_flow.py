@@ -15,7 +15,6 @@ from brookmill.plan import plan
 from brookmill.runtime import flow as module
 from brookmill.runtime.checkpoint import Checkpoint
 from brookmill.runtime.dead_letters import Dropped
-from brookmill.runtime.documents import DocumentsSource
 from brookmill.runtime.flow import Flow
 
 SECOND = {"size": 1, "unit": "second"}
@@ -67,7 +66,7 @@ def opened(stages: list[dict[str, Any]], sink: Outside, kept: bytes | None) -> F
     resumed = None if kept is None else Checkpoint.decode(kept)
     position = None if resumed is None else resumed.position
     return Flow(
-        source=DocumentsSource(planned.source.documents, Opening("p", clock, position)),
+        source=planned.source.open_source(Opening("p", clock, position)),
         program=planned.program("json", clock),
         sink=sink,
         dead_letters=Dropped(),

@@ -10,12 +10,11 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, ClassVar, Literal, NamedTuple, Protocol, runtime_checkable
 
-import bson
-
 from brookmill.clock import Clock
 from brookmill.config import Outside
 from brookmill.domain.connection import Connection
-from brookmill.mql.values import MISSING, Document, Value, storable
+from brookmill.mql.size import bson_size
+from brookmill.mql.values import MISSING, Document, Value
 from brookmill.registry import Registry
 
 #: Connection types by their wire name, e.g. ``CONNECTIONS["Kafka"]``.
@@ -80,6 +79,11 @@ class Output:
     def __len__(self) -> int:
         return len(self.values)
 
+    def cut(self, count: int) -> None:
+        """Take back all but the first ``count``."""
+        for column in (self.values, *self.columns.values()):
+            del column[count:]
+
 
 @dataclass(slots=True)
 class DeadLetter:
@@ -99,10 +103,7 @@ def _size(values: Sequence[Any]) -> int:
 
 def document_size(document: Any) -> int:
     """Bytes of a document as BSON."""
-    try:
-        return len(bson.encode(document))
-    except OverflowError:
-        return len(bson.encode(storable(document)))
+    return bson_size(document)
 
 
 class Source(Protocol):
@@ -188,6 +189,7 @@ class Opening:
 
     ``position``: where an earlier ``Source.position()`` was, None from the start. ``start_at``: where to
     begin without a position, as the start command says (``startAtOperationTime`` or ``startAfter``).
+    ``started_at``: when a user last started the processor, seconds since the epoch; None: now.
     ``constants``: the stage's expressions that give the same for every document, by column name.
     ``sample_rate``: documents a second of a sample source. ``partition_limit``: how many partitions a source
     may have, None: any number. ``memory``: of the worker, in bytes. ``outside``: settings about the world.
@@ -201,6 +203,7 @@ class Opening:
     sample_rate: float = 10.0
     partition_limit: int | None = None
     start_at: Mapping[str, Any] = field(default_factory=dict)
+    started_at: float | None = None
     memory: int = 2 * 1024**3
     outside: Outside = field(default_factory=Outside)
     clusters: Mapping[str, str] = field(default_factory=dict, repr=False)

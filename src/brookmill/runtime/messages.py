@@ -28,7 +28,7 @@ class Start(Message, frozen=True, tag="start"):
     ``clusters``: clusterName -> MongoDB URI. ``instance``: the workspace's name if its project has several,
     for dead letters. ``checkpoint``: where to go on, None from the start. ``sample_rate``: documents a second
     of a sample source. ``outside``: settings about the world. ``start_at``: BSON of where to begin without
-    a checkpoint.
+    a checkpoint. ``started_at``: when a user last started it.
     """
 
     processor_id: str
@@ -46,6 +46,7 @@ class Start(Message, frozen=True, tag="start"):
     log_format: LogFormat
     outside: Outside = Outside()
     start_at: bytes | None = None
+    started_at: float | None = None
 
     def __repr__(self) -> str:
         return f"Start({self.processor_id})"

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from contextlib import ExitStack
 from dataclasses import replace
 from typing import Any
@@ -22,11 +22,8 @@ from brookmill.plan import Plan, plan
 from brookmill.runtime.asking import AskingSink
 from brookmill.runtime.checkpoint import Checkpoint
 from brookmill.runtime.dead_letters import DeadLetters, Dropped
-from brookmill.runtime.documents import DocumentsSource
 from brookmill.runtime.flow import Flow
 from brookmill.runtime.messages import Start
-
-Connections = Mapping[str, Connection]
 
 
 def opened(start: Start, clock: Clock) -> Flow:
@@ -43,13 +40,14 @@ def opened(start: Start, clock: Clock) -> Flow:
         None if resumed is None else resumed.position,
         sample_rate=start.sample_rate,
         partition_limit=TIERS[start.tier].kafka_partitions,
+        started_at=start.started_at,
         start_at={} if start.start_at is None else bson.decode(start.start_at),
         memory=TIERS[start.tier].memory,
         outside=start.outside,
         clusters=start.clusters,
         connections=connections,
     )
-    return assembled(planned, opening, lambda: _dead_letters(start, connections, clock), resumed)
+    return assembled(planned, opening, lambda: _dead_letters(start, opening), resumed)
 
 
 def assembled(
@@ -106,7 +104,8 @@ def _hidden(kind: type, value: Any) -> Any:
 
 def _source(stage: Any, opening: Opening) -> Source:
     if stage.connection is None:
-        return DocumentsSource(stage.documents, opening)
+        own: Source = stage.open_source(opening)
+        return own
     connection = opening.connections[stage.connection]
     if not isinstance(connection, Readable):
         raise TypeError(f"the plan reads from a {connection.type}")
@@ -131,21 +130,18 @@ def _asker(stage: Any, opening: Opening) -> Asker:
     return connection.open_asker(stage.options, opening)
 
 
-def _dead_letters(start: Start, connections: Connections, clock: Clock) -> DeadLetters:
+def _dead_letters(start: Start, opening: Opening) -> DeadLetters:
     """Where ``options.dlq`` says; operations checked its members when they kept it."""
     options: Document = parse_json(start.options) if start.options else {}
     dlq = options.get("dlq")
     if not dlq:
         return Dropped()
-    name = dlq["connectionName"]
-    connection = connections.get(name)
+    connection = opening.connections.get(dlq["connectionName"])
     if not isinstance(connection, Cluster):
+        name = dlq["connectionName"]
         raise ConnectionFailed(
             f"the dead letter queue needs a Cluster connection {name}", retry=False, code=420
         )
-    uri = start.clusters.get(str(connection.cluster_name))
-    if uri is None:
-        raise ConnectionFailed(f"No cluster named {connection.cluster_name}", retry=False, code=420)
-    from brookmill.runtime.collected import Collected  # most workers need no MongoDB client
-
-    return Collected(uri, dlq["db"], dlq["coll"], processor=start.name, instance=start.instance, clock=clock)
+    return connection.open_dead_letters(
+        dlq["db"], dlq["coll"], opening, processor=start.name, instance=start.instance
+    )
