@@ -19,6 +19,7 @@ Positive = Annotated[float, msgspec.Meta(gt=0)]
 _PREFIX = "BROOKMILL_"
 _ADDRESS = re.compile(r"(?:\[(?P<v6>[0-9A-Fa-f:.]+)\]|(?P<host>[^:\[\]]+)):(?P<port>[0-9]{1,5})")
 _HIDDEN = frozenset({"database", "master_key", "aws_secret_access_key", "aws_session_token"})
+_HIDDEN |= {"azure_account_key", "azure_client_secret"}
 #: Of the environment alone, and of this process alone: no setting of the server.
 _EVALUATOR = _PREFIX + "MQL"
 #: What tests read, where real clients are for example; a server started by them must not mind.
@@ -40,6 +41,15 @@ class Outside(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=T
     ``aws_external_id``; "static" acts as Brookmill itself, whatever the connection names. ``aws_region``:
     where a stage names none; None: the region of the connection. ``aws_endpoint_url``: another server that
     speaks AWS's protocols, for all services or for one.
+
+    Azure: ``azure_account_key`` opens storage accounts, or else ``azure_client_secret`` of the service
+    principal that a connection names in the tenant ``azure_tenant_id``; ``azure_client_id``: another one
+    instead. ``azure_endpoint_url``: another server that speaks Azure's protocol; ``{account}`` in it is the
+    storage account's name. ``azure_authority_url``: another place to log in.
+
+    GCP: ``gcp_credentials_file`` is the JSON key of a service account. ``gcp_credentials``: "impersonate"
+    takes on the service account that a connection names, "static" acts as that of the key, whatever the
+    connection names. ``gcp_endpoint_url``: another server that speaks Pub/Sub's protocol.
     """
 
     allow_private: bool | None = None
@@ -55,6 +65,15 @@ class Outside(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=T
     aws_endpoint_url_lambda: str | None = None
     aws_endpoint_url_s3: str | None = None
     aws_endpoint_url_sts: str | None = None
+    azure_account_key: str | None = None
+    azure_tenant_id: str | None = None
+    azure_client_id: str | None = None
+    azure_client_secret: str | None = None
+    azure_endpoint_url: str | None = None
+    azure_authority_url: str | None = None
+    gcp_credentials_file: str | None = None
+    gcp_credentials: Literal["impersonate", "static"] = "impersonate"
+    gcp_endpoint_url: str | None = None
 
     def __repr__(self) -> str:
         return f"{type(self).__name__}({', '.join(self._members())})"
@@ -77,7 +96,8 @@ class Settings(Outside, frozen=True, kw_only=True, forbid_unknown_fields=True):
     PATCH of a connection does while a running processor uses it. ``rate_limit``: calls a minute and project,
     0 for none. ``max_body``: bytes. ``checkpoint_interval`` and ``heartbeat_timeout`` in seconds.
     ``retry_budget``: seconds of restarts with growing pauses before a processor is FAILED. ``sample_rate``:
-    documents a second of a sample source.
+    documents a second of a sample source. ``metrics_names``: /metrics, which needs no credentials, tells
+    names of workspaces and processors and not only ids; in a development server it always does.
     """
 
     data_dir: str = "data"
@@ -99,6 +119,7 @@ class Settings(Outside, frozen=True, kw_only=True, forbid_unknown_fields=True):
     heartbeat_timeout: Positive = 30.0
     retry_budget: Annotated[float, msgspec.Meta(ge=0)] = 300.0
     sample_rate: Positive = 10.0
+    metrics_names: bool = False
     log_format: Literal["auto", "console", "json"] = "auto"
     log_level: Literal["debug", "info", "warning", "error"] = "info"
 

@@ -126,3 +126,26 @@ def test_a_connection_that_went_away_is_told_at_start(streams: Streams) -> None:
     assert streams.ok("POST", "/processor/p:start") == {}
     until(lambda: len(streams.endpoint.requests) == 3)
     streams.ok("POST", "/processor/p:stop")
+
+
+def test_monitoring_sees_running_processors_by_their_ids(streams: Streams, served: Served) -> None:
+    made = streams.create("measured", count=5)
+    streams.ok("POST", "/processor/measured:start")
+    one = f'processor_id="{made["_id"]}"'
+
+    def lines() -> list[str]:
+        text = httpx.get(f"{served.url}/metrics").text
+        return [line for line in text.splitlines() if one in line]
+
+    def shown(name: str) -> list[str]:
+        return [
+            line.split()[-1] for line in lines() if line.startswith(f"mongodb_atlas_stream_processing_{name}")
+        ]
+
+    until(lambda: shown("output_message_count_total{") == ["5.0"])
+    assert shown("input_message_count_total{") == ["5.0"]
+    assert shown("operator_input_message_count_total{") == ["5.0", "5.0"]
+    assert float(shown("memory_usage_bytes{")[0]) > 1_000_000
+    assert "measured" not in "".join(lines())
+    streams.ok("POST", "/processor/measured:stop")
+    assert lines() == []

@@ -16,6 +16,7 @@ from brookmill.http.routes import PREFIX
 from brookmill.http.surroundings import Endpoint, Surroundings
 from brookmill.http.threads import Threads
 from brookmill.operations import Services
+from brookmill.operations.measurements import measurements
 
 _log = structlog.get_logger(__name__)
 
@@ -30,7 +31,7 @@ class Application:
     def __init__(self, services: Services) -> None:
         self._services = services
         self._threads = Threads()
-        self._metrics = Metrics()
+        self._metrics = Metrics(lambda: measurements(services))
         self._door = Door(services, self._threads)
         self._surroundings = Surroundings(services, self._threads, self._metrics).endpoints
 

@@ -1,6 +1,8 @@
-"""Counts and latencies of HTTP calls, in the text format of Prometheus."""
+"""Counts and latencies of HTTP calls and of processors, in the text format of Prometheus."""
 
 from __future__ import annotations
+
+from collections.abc import Callable, Iterable
 
 from prometheus_client import (
     CollectorRegistry,
@@ -13,6 +15,8 @@ from prometheus_client import (
 )
 
 from brookmill import __version__
+from brookmill.http.processor_metrics import ProcessorMetrics
+from brookmill.operations.measurements import Measurement
 
 MEDIA = "text/plain; version=0.0.4; charset=utf-8"
 
@@ -22,10 +26,12 @@ _SECONDS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 
 class Metrics:
     """Labels are operationIds and status codes only: nothing that a client could make up."""
 
-    def __init__(self) -> None:
+    def __init__(self, measure: Callable[[], Iterable[Measurement]]) -> None:
+        """``measure``: what running processors measure at that moment."""
         self._registry = registry = CollectorRegistry()
         ProcessCollector(registry=registry)
         PlatformCollector(registry=registry)
+        registry.register(ProcessorMetrics(measure))
         self._calls = Counter(
             "brookmill_http_requests", "Calls answered.", ("operation", "status"), registry=registry
         )

@@ -1,6 +1,7 @@
 """What clients and operators ask for outside of the Admin API: probes, versions, metrics, telemetry sinks.
 
-None of it needs credentials and none of it tells what anybody has stored.
+None of it needs credentials and none of it tells what anybody has stored; metrics tell ids of running
+processors and, only where that is set, names.
 """
 
 from __future__ import annotations

@@ -148,6 +148,12 @@ class Supervisor:
         watch = self._watches.get(processor_id)
         return None if watch is None else watch.stats
 
+    def all_stats(self) -> Iterator[tuple[Processor, dict[str, Any]]]:
+        """Every processor whose worker runs, as it was when started, with its ``stats``."""
+        for watch in list(self._watches.values()):
+            if (stats := watch.stats) is not None:
+                yield watch.processor, stats
+
     def close(self) -> None:
         """Let all workers take a checkpoint and end. States stay STARTED: ``recover`` resumes them."""
         watches = list(self._watches.values())
