@@ -124,6 +124,8 @@ class Source(Protocol):
     def lag(self, watermarks: Mapping[int, int]) -> dict[str, Any]:
         """Statistics of the source in the words of the stats reply (Kafka: ``kafkaPartitions`` …).
 
+        Those in the member ``operator`` go into its entry in ``operatorStats``.
+
         ``watermarks``: highest event time by partition, milliseconds, where windows by event time keep them.
         """
         ...

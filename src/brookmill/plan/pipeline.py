@@ -105,6 +105,8 @@ def plan(
         windows += stage.kind == "window"
         if windows > 1:
             raise place.at(i, stage.name).wrong("a pipeline can have only one window stage")
+        if windows and (reason := getattr(source.options, "windowless", None)):
+            raise place.at(i, stage.name).wrong(reason)
     last = () if stream_meta_field is None else (_with_meta(stream_meta_field, place),)
     links, operators = cut(source, (*middle, *last), sink)
     names = [

@@ -67,6 +67,7 @@ class Flow:
         self._idle_since: int | None = None
         self._idle_partitions: frozenset[int] = frozenset()
         self._changed = resumed is None
+        self._position = None if resumed is None else resumed.position
         if resumed is not None:
             program.restore(resumed.state)
             self._counts = msgspec.convert(resumed.counts, Counts)
@@ -99,14 +100,18 @@ class Flow:
         self._pass_on(*self._program.finish())
 
     def checkpoint(self) -> Checkpoint | None:
-        """Bring everything written so far to safety and say where that is; None when nothing has changed."""
-        if not self._changed:
+        """Bring everything written so far to safety and say where that is; None when nothing has changed.
+
+        A quiet source may move on all the same, with what others write: an old place could be forgotten.
+        """
+        position = self._source.position()
+        if not self._changed and position == self._position:
             return None
         self._bury(self._sink.flush())
         self._dead_letters.flush()
-        self._changed = False
+        self._changed, self._position = False, position
         return Checkpoint(
-            position=self._source.position(),
+            position=position,
             state=self._program.snapshot(),
             counts=msgspec.structs.asdict(self._counts),
         )
@@ -132,8 +137,10 @@ class Flow:
         stats["memoryUsageBytes"] = Int64(resident())
         if "latency" in (lately := self._latency.shown()):
             stats["latency"] = lately["latency"]
-        stats["operatorStats"] = self._operator_stats()
-        return stats | self._source.lag(self._program.partition_watermarks())
+        stats["operatorStats"] = operators = self._operator_stats()
+        lag = self._source.lag(self._program.partition_watermarks())
+        operators[0] |= lag.pop("operator", {})
+        return stats | lag
 
     def _operator_stats(self) -> list[Document]:
         """The program's, with what only the two ends know."""

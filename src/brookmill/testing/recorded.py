@@ -9,9 +9,9 @@ from typing import Any
 from bson import ObjectId
 
 from brookmill.clock import Clock
-from brookmill.connections import Batch, DeadLetter, Form, Output, Sink, Source
+from brookmill.connections import Batch, DeadLetter, Form, Output, Sink, Source, Timely
+from brookmill.connections.letter import encoded, shown, storable
 from brookmill.mql.values import Document
-from brookmill.runtime.dead_letters import encoded, shown, storable
 from brookmill.testing.written import document_of
 
 
@@ -50,6 +50,10 @@ class Recorded:
         taken = [value for value in output.values if id(value) not in gone]
         self._documents += [document_of(v) for v in taken] if self.accepts == "json" else taken
         return refused
+
+    def tick(self) -> list[DeadLetter]:
+        """Sinks that write when it is time are told the time."""
+        return self._sink.tick() if isinstance(self._sink, Timely) else []
 
     def flush(self) -> list[DeadLetter]:
         return [] if self._sink is None else self._sink.flush()

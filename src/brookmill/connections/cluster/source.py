@@ -35,6 +35,7 @@ class ClusterSource:
         self._options = options
         self._clock = opening.clock
         self._copy: InitialSync | None = None
+        self._copied: Document | None = None
         self._stream: ChangeStream | None = None
         self._client = connected(connection, opening, **options.reading)
         try:
@@ -55,6 +56,7 @@ class ClusterSource:
             db, collections = str(self._options.db), self._options.collections
             copied = None if position is None else position["copy"]
             self._copy = InitialSync(self._client, db, collections, self._clock, copied)
+            self._copied = self._copy.stats
             self._follow().close()  # whoever may not watch should know before everything is copied
         else:
             self._stream = self._follow()
@@ -64,7 +66,9 @@ class ClusterSource:
         if self._copy is not None and self._copy.over:
             self._stream, self._copy = self._follow(), None
         if self._copy is not None:
-            return self._batch(self._copy.read(limit), {"initialSync": {"phase": COPYING}})
+            documents = self._copy.read(limit)
+            self._copied = self._copy.stats
+            return self._batch(documents, {"initialSync": {"phase": COPYING}})
         assert self._stream is not None, "what is not copied is followed"
         events = self._stream.read(limit)
         left = timeout - (self._clock.monotonic() - begun)
@@ -82,9 +86,9 @@ class ClusterSource:
         """Nobody to tell."""
 
     def lag(self, watermarks: Mapping[int, int]) -> dict[str, Any]:  # noqa: ARG002 - one partition
+        stats: dict[str, Any] = {} if self._copied is None else {"operator": self._copied}
         if self._stream is None:
-            return {}
-        stats: dict[str, Any] = {}
+            return stats
         if self._stream.token is not None:
             stats["changeStreamState"] = self._stream.token
         if self._stream.behind is not None:

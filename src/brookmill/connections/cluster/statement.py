@@ -58,10 +58,8 @@ class Statements:
         for name, names in self._keys:
             value = read(document, names)
             if value is MISSING or isinstance(value, list):
-                raise DocumentError(
-                    f"$merge write error: 'on' field '{name}' cannot be missing or an array, document: "
-                    f"its key is {'missing' if value is MISSING else 'an array'}"
-                )
+                what = "missing" if value is MISSING else "an array"
+                raise DocumentError(f"$merge write error: 'on' field '{name}' cannot be {what}")
             yield name, {"$eq": value}
 
 
