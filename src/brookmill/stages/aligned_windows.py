@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import heapq
 from collections.abc import Callable, Iterator
+from typing import Any
 
 from bson import Int64
 
-from brookmill.mql.values import Document
+from brookmill.mql.values import Document, Value
 from brookmill.stages import Collector
 from brookmill.stages.windows import NEVER, LateError, window_meta
 
@@ -23,8 +24,9 @@ class AlignedWindows:
         self._open: dict[int, Collector] = {}
         #: The starts of the open ones, a heap.
         self._starts: list[int] = []
-        #: End of the last that closed; those before that were never opened are closed too.
-        self._closed = -NEVER
+        #: The landmark after which each opened.
+        self._landmarks: dict[int, int] = {}
+        self.landmark = 0
 
     def only(self, time: int, past: int) -> tuple[int, int, Collector]:
         """Start, end and collector of the window of ``time``, where they lie side by side.
@@ -56,34 +58,42 @@ class AlignedWindows:
 
     def _opened(self, start: int, past: int) -> Collector | None:
         collector = self._open.get(start)
-        if collector is None and start + self._length > max(past, self._closed):
+        if collector is None and start + self._length > past:
             collector = self._open[start] = self._collector()
+            self._landmarks[start] = self.landmark
             heapq.heappush(self._starts, start)
         return collector
+
+    @property
+    def oldest(self) -> int | None:
+        return min(self._landmarks.values(), default=None)
 
     @property
     def next_end(self) -> int:
         return self._starts[0] + self._length if self._starts else NEVER
 
-    def close(self, until: int) -> Iterator[tuple[Document, Collector]]:
+    def close(self, until: int) -> Iterator[tuple[int, Document, Collector]]:
         while self.next_end <= until:
             start = heapq.heappop(self._starts)
-            self._closed = start + self._length
-            yield window_meta({}, start, self._closed), self._open.pop(start)
+            del self._landmarks[start]
+            end = start + self._length
+            yield end, window_meta({}, start, end), self._open.pop(start)
 
     def bounds(self) -> tuple[int, int] | None:
         return (self._starts[0], max(self._starts)) if self._starts else None
 
-    def snapshot(self) -> Document:
-        windows = [[Int64(start), collector.snapshot()] for start, collector in self._open.items()]
-        return {"open": windows, "closed": str(self._closed)}
+    def snapshot(self) -> list[Value]:
+        return [
+            [Int64(start), collector.snapshot(), self._landmarks[start]]
+            for start, collector in self._open.items()
+        ]
 
-    def restore(self, snapshot: Document) -> None:
-        for start, state in snapshot["open"]:
+    def restore(self, snapshot: list[Any]) -> None:
+        for start, state, *landmark in snapshot:  # older ones have no landmark
             collector = self._open[int(start)] = self._collector()
             collector.restore(state)
+            self._landmarks[int(start)] = int(landmark[0]) if landmark else 0
         self._starts = sorted(self._open)
-        self._closed = int(snapshot["closed"])
 
     @property
     def size(self) -> int:

@@ -30,7 +30,8 @@ def session_meta(meta: Document, partition: Value) -> Document:
 @dataclass(slots=True, eq=False)
 class Session:
     """``key``: of its partition. ``first``, ``last``: least and highest event time. ``number``: sessions are
-    numbered as they open. ``gone``: it went into another one.
+    numbered as they open. ``landmark``: the one that the first of them opened after. ``gone``: it went into
+    another one.
     """
 
     key: Any
@@ -38,6 +39,7 @@ class Session:
     first: int
     last: int
     number: int
+    landmark: int
     collector: Collector
     gone: bool = False
 
@@ -53,6 +55,7 @@ class Sessions:
         self._partitions: dict[Any, list[Session]] = {}
         #: A heap with one entry a session: its end as it once was, its number, itself.
         self._ends: list[tuple[int, int, Session]] = []
+        self.landmark = 0
 
     def of(self, time: int, partition: Value, past: int) -> Collector:
         """The collector of the session of a document, once those are one that the document connects.
@@ -72,20 +75,22 @@ class Sessions:
         elif not before and not after:
             if time < past:
                 raise LateError
-            after = [self._opened(key, partition, time, time)]
+            after = [self._opened(key, partition, time, time, self.landmark)]
             self._partitions.setdefault(key, sessions).insert(place, after[0])
         session = (before or after)[0]
         session.first, session.last = min(session.first, time), max(session.last, time)
         return session.collector
 
-    def _opened(self, key: Any, partition: Value, first: int, last: int) -> Session:
-        session = Session(key, partition, first, last, next(self._numbers), self._collector())
+    def _opened(self, key: Any, partition: Value, first: int, last: int, landmark: int) -> Session:
+        number, collector = next(self._numbers), self._collector()
+        session = Session(key, partition, first, last, number, landmark, collector)
         heapq.heappush(self._ends, (last + self._gap, session.number, session))
         return session
 
     def _join(self, session: Session, later: Session) -> None:
         """One of two; the documents of the later one come after the others."""
         session.last = later.last
+        session.landmark = min(session.landmark, later.landmark)
         session.collector.merge(later.collector)
         later.gone = True
         self._partitions[session.key].remove(later)
@@ -94,7 +99,7 @@ class Sessions:
     def next_end(self) -> int:
         return self._ends[0][0] if self._ends else NEVER
 
-    def close(self, until: int) -> Iterator[tuple[Document, Collector]]:
+    def close(self, until: int) -> Iterator[tuple[int, Document, Collector]]:
         while self.next_end <= until:
             end, number, session = heapq.heappop(self._ends)
             if session.gone:
@@ -102,7 +107,7 @@ class Sessions:
             if session.last + self._gap > end:
                 heapq.heappush(self._ends, (session.last + self._gap, number, session))
             else:
-                yield self._closed(session), session.collector
+                yield end, self._closed(session), session.collector
 
     def _closed(self, session: Session) -> Document:
         sessions = self._partitions[session.key]
@@ -121,15 +126,19 @@ class Sessions:
         starts = [session.first for session in self._all()]
         return (min(starts), max(starts)) if starts else None
 
-    def snapshot(self) -> Document:
-        sessions = sorted(self._all(), key=lambda session: session.number)
-        return {"sessions": [_snapshot(session) for session in sessions]}
+    @property
+    def oldest(self) -> int | None:
+        return min((session.landmark for session in self._all()), default=None)
 
-    def restore(self, snapshot: Document) -> None:
-        for kept in snapshot["sessions"]:
+    def snapshot(self) -> list[Value]:
+        return [_snapshot(session) for session in sorted(self._all(), key=lambda session: session.number)]
+
+    def restore(self, snapshot: list[Any]) -> None:
+        for kept in snapshot:
             partition = kept.get("partition", MISSING)
             key = partition_key(partition)
-            session = self._opened(key, partition, int(kept["first"]), int(kept["last"]))
+            first, last, landmark = (int(kept[name]) for name in ("first", "last", "landmark"))
+            session = self._opened(key, partition, first, last, landmark)
             session.collector.restore(kept["state"])
             bisect.insort(self._partitions.setdefault(key, []), session, key=_first)
 
@@ -147,6 +156,7 @@ def _snapshot(session: Session) -> Document:
     return {
         "first": Int64(session.first),
         "last": Int64(session.last),
+        "landmark": session.landmark,
         **partition,
         "state": session.collector.snapshot(),
     }

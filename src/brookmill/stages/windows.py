@@ -12,13 +12,13 @@ Which windows there are is the affair of ``OpenWindows``: those aligned to the e
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Final, Protocol
+from typing import Any, Final, Protocol
 
 from bson import Int64
 
 from brookmill.clock import Clock
 from brookmill.errors import DocumentError
-from brookmill.mql.values import Document, date_from_ms
+from brookmill.mql.values import Document, Value, date_from_ms
 from brookmill.stages import Collector, Fire
 from brookmill.stages.timing import Timing
 
@@ -36,24 +36,34 @@ class LateError(DocumentError):
 
 
 class OpenWindows(Protocol):
-    """The open windows of one kind, each with its collector."""
+    """The open windows of one kind, each with its collector.
+
+    ``landmark``: how many landmarks the source has passed; each window remembers the one it opened after.
+    """
+
+    landmark: int
+
+    @property
+    def oldest(self) -> int | None:
+        """The least landmark of a window; None if none is open."""
+        ...
 
     @property
     def next_end(self) -> int:
         """No window ends before; NEVER if none is open."""
         ...
 
-    def close(self, until: int) -> Iterator[tuple[Document, Collector]]:
-        """Those that end at ``until`` or before, in the order they end, each with ``{$meta: "stream"}``."""
+    def close(self, until: int) -> Iterator[tuple[int, Document, Collector]]:
+        """Those that end at ``until`` or before, in the order they end: end, metadata, collector."""
         ...
 
     def bounds(self) -> tuple[int, int] | None:
         """Start times of the earliest and the latest; None: none is open."""
         ...
 
-    def snapshot(self) -> Document: ...
+    def snapshot(self) -> list[Value]: ...
 
-    def restore(self, snapshot: Document) -> None: ...
+    def restore(self, snapshot: list[Any]) -> None: ...
 
     @property
     def size(self) -> int:
@@ -63,19 +73,22 @@ class OpenWindows(Protocol):
 
 class Windows:
     """``open``: the windows themselves, which the stage that made this fills. ``marks``: the highest event
-    time of each partition so far.
+    time of each partition so far. ``past``: what ended then, or before, is closed.
     """
 
     def __init__(self, timing: Timing, open_windows: OpenWindows, fire: Fire, clock: Clock) -> None:
         self.timing = timing
         self.open = open_windows
         self.marks: dict[int, int] = {}
+        self.past = -NEVER
         self._fire = fire
         self._clock = clock
         #: None before the first batch, after a restart too.
         self._partitions = 0
         self._idle: frozenset[int] = frozenset()
         self._watermark = -NEVER
+        #: What ended then, or before, has gone on already, though its documents come once more.
+        self._gone = -NEVER
         #: A partition, and the least mark of the others that are awake: all the same while one of them reads.
         self._beside: tuple[int, int] | None = None
 
@@ -83,11 +96,6 @@ class Windows:
     def watermark(self) -> int | None:
         """None before every partition that is awake has had a document."""
         return None if self._watermark == -NEVER else self._watermark
-
-    @property
-    def past(self) -> int:
-        """What ended then, or before, is closed."""
-        return self._watermark - self.timing.lateness
 
     def attend(self, partitions: int, idle: frozenset[int]) -> None:
         """A batch comes: there are so many partitions, and these are idle; or it has this very time.
@@ -128,6 +136,7 @@ class Windows:
             while now >= max(end := self.open.next_end, silent):
                 self._watermark = max(self._watermark, end)
                 self._close(end)
+                self.past = max(self.past, end)
 
     def finish(self) -> None:
         """No document comes any more: all windows close."""
@@ -146,26 +155,41 @@ class Windows:
     def _advance(self, mark: int) -> None:
         if mark > self._watermark:
             self._watermark = mark
+            self.past = max(self.past, mark - self.timing.lateness)
             if self.open.next_end <= self.past:
                 self._close(self.past)
 
     def _close(self, until: int) -> None:
-        for meta, collector in self.open.close(until):
-            self._fire(meta, collector)
+        for end, meta, collector in self.open.close(until):
+            if end > self._gone:
+                self._fire(meta, collector)
+
+    def time(self) -> Document:
+        """What is known of time; as a snapshot, it has no open windows."""
+        return {
+            "marks": [[partition, Int64(mark)] for partition, mark in self.marks.items()],
+            "watermark": None if self.watermark is None else Int64(self._watermark),
+            "closed": str(self.past),
+        }
 
     def snapshot(self) -> Document:
         return {
-            **self.open.snapshot(),
-            "marks": [[partition, Int64(mark)] for partition, mark in self.marks.items()],
-            "watermark": None if self.watermark is None else Int64(self.watermark),
+            **self.time(),
+            "open": self.open.snapshot(),
+            "landmark": self.open.landmark,
+            "oldest": self.open.oldest,
+            "gone": str(self._gone),
         }
 
     def restore(self, snapshot: Document) -> None:
-        """Before the first batch."""
-        self.open.restore(snapshot)
+        """Before the first batch. Older snapshots say less."""
+        self.open.landmark = int(snapshot.get("landmark", 0))
+        self.open.restore(snapshot.get("open", []))
         self.marks = {int(partition): int(mark) for partition, mark in snapshot["marks"]}
         mark = snapshot["watermark"]
         self._watermark = -NEVER if mark is None else int(mark)
+        self.past = max(int(snapshot["closed"]), self._watermark - self.timing.lateness)
+        self._gone = int(snapshot.get("gone", -NEVER))
 
 
 def window_meta(meta: Document, start: int, end: int) -> Document:
