@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 import aws_server
+import azure_server
 import kafka_broker
 import pytest
 import servers
@@ -31,7 +32,7 @@ def apache(tmp_path_factory: pytest.TempPathFactory) -> Iterator[kafka_broker.Ka
 @pytest.fixture(scope="session")
 def cloud(tmp_path_factory: pytest.TempPathFactory) -> Iterator[aws_server.Cloud]:
     """An AWS account that checks signatures and rights; skips where there can be none."""
-    if missing := aws_server.unavailable():
+    if missing := aws_server.MINISTACK.unavailable():
         pytest.skip(missing)
     with aws_server.cloud(tmp_path_factory.mktemp("aws")) as running:
         yield running
@@ -40,9 +41,18 @@ def cloud(tmp_path_factory: pytest.TempPathFactory) -> Iterator[aws_server.Cloud
 @pytest.fixture(scope="session")
 def resharding_cloud(tmp_path_factory: pytest.TempPathFactory) -> Iterator[aws_server.Cloud]:
     """An AWS account whose streams keep closed shards; skips where there can be none."""
-    if missing := aws_server.unavailable():
+    if missing := aws_server.KINESIS_LOCAL.unavailable():
         pytest.skip(missing)
     with aws_server.resharding_cloud(tmp_path_factory.mktemp("aws")) as running:
+        yield running
+
+
+@pytest.fixture(scope="session")
+def azure(tmp_path_factory: pytest.TempPathFactory) -> Iterator[azure_server.Azure]:
+    """A storage account and a place to log in; skips where there can be none."""
+    if missing := azure_server.unavailable():
+        pytest.skip(missing)
+    with azure_server.azure(tmp_path_factory.mktemp("azure")) as running:
         yield running
 
 

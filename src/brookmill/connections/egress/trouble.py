@@ -1,4 +1,4 @@
-"""Why a request of httpx failed, in words for users: what to look at, and whether trying again may help."""
+"""Why a request failed, in words for users: what to look at, and whether trying again may help."""
 
 from __future__ import annotations
 
@@ -16,10 +16,15 @@ _UNKNOWN = {2, 18, 19, 20, 21}
 
 def failed(what: str, error: httpx.TransportError) -> ConnectionFailed:
     """``what``: the request without secrets, e.g. its method and URL. A certificate stays wrong for ever."""
-    verdict = next((e for e in _chain(error) if isinstance(e, ssl.SSLCertVerificationError)), None)
-    if verdict is not None:
-        return ConnectionFailed(f"{what} failed: {_certificate(verdict)}", retry=False)
+    if problem := certificate_problem(error):
+        return ConnectionFailed(f"{what} failed: {problem}", retry=False)
     return ConnectionFailed(f"{what} failed: {_reason(error)}")
+
+
+def certificate_problem(error: BaseException) -> str | None:
+    """What is wrong with the certificate, where that is behind ``error``; None: it is something else."""
+    verdict = next((e for e in _chain(error) if isinstance(e, ssl.SSLCertVerificationError)), None)
+    return None if verdict is None else _certificate(verdict)
 
 
 def _certificate(verdict: ssl.SSLCertVerificationError) -> str:

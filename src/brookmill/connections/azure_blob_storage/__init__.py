@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
+from typing import ClassVar
 
 import msgspec
 from msgspec import UNSET, UnsetType
 
-from brookmill.connections import CONNECTIONS
+from brookmill.connections import CONNECTIONS, Opening, Sink
+from brookmill.connections.azure_blob_storage.options import AzureSinkOptions
 from brookmill.connections.networking import (
     IMMUTABLE_PUBLIC_PRIVATE,
     PublicPrivateNetworking,
@@ -30,6 +32,7 @@ class AzureBlobStorage(Connection, frozen=True, kw_only=True, tag="AzureBlobStor
     """Acts under the service principal of ``azure``."""
 
     immutable = IMMUTABLE_PUBLIC_PRIVATE
+    sink_options: ClassVar[Mapping[str, type[AzureSinkOptions]]] = {"$emit": AzureSinkOptions}
 
     azure: AzureConfig | UnsetType = UNSET
     public_private_networking: PublicPrivateNetworking | UnsetType = UNSET
@@ -40,3 +43,9 @@ class AzureBlobStorage(Connection, frozen=True, kw_only=True, tag="AzureBlobStor
 
     def problems(self) -> Iterator[str]:
         yield from networking_problems(self.public_private_networking)
+
+    def open_sink(self, options: AzureSinkOptions, opening: Opening) -> Sink:
+        """Raises ConnectionFailed."""
+        from brookmill.connections.azure_blob_storage.sink import azure_sink
+
+        return azure_sink(self, options, opening)
