@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import uuid
 from collections.abc import Iterator
 from typing import Any
@@ -32,6 +33,7 @@ class Collection:
         self.id = uuid.uuid4()
         self.documents: dict[Key, Document] = {}
         self.indexes: dict[str, Index] = {}
+        self._numbers = itertools.count()
         self._oplog = oplog
         self._validator: Filter | None = None
         self.configure(options)
@@ -90,7 +92,7 @@ class Collection:
         self._check(document)
         key = order_key(document["_id"])
         if self.time_field is not None:
-            key = (len(self.documents), key)
+            key = (next(self._numbers), key)  # measurements may share an _id
         self._put(key, document)
         self._record("insert", document, document=document)
         return document
@@ -112,6 +114,8 @@ class Collection:
 
     def delete(self, document: Document) -> None:
         key = order_key(document["_id"])
+        if self.time_field is not None:
+            key = next(key for key, one in self.documents.items() if one is document)
         del self.documents[key]
         for index in self.indexes.values():
             index.remove(key, document)

@@ -40,6 +40,12 @@ class Mongod:
             collection = self._deployment.collection(database, name)
             return [] if collection is None else list(collection.documents.values())
 
+    @property
+    def namespaces(self) -> list[str]:
+        """The names of all collections, e.g. ``shop.orders``."""
+        with self._deployment.oplog.changed:
+            return [f"{database}.{name}" for database, name in self._deployment.collections]
+
     def insert(self, namespace: str, *documents: Document) -> None:
         """Put documents into a collection without any client. Raises CommandError."""
         database, _, name = namespace.partition(".")
@@ -73,6 +79,12 @@ class Mongod:
         with self._deployment.oplog.changed:
             self._deployment.faults.clear()
             self._deployment.oplog.changed.notify_all()
+
+    def wait_until_hanging(self, timeout: float) -> None:
+        """Wait until some command hangs. Raises TimeoutError after so many seconds."""
+        with self._deployment.oplog.changed:
+            if not self._deployment.oplog.changed.wait_for(lambda: self._deployment.faults.hanging, timeout):
+                raise TimeoutError("no command hangs")
 
     def forget(self) -> None:
         """Lose the whole history: no change stream can be resumed from before."""

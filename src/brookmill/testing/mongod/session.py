@@ -43,8 +43,10 @@ class Session:
             if fault.after:
                 self._tried(message)
             if fault.way == "hang":
-                waiting = self._deployment
-                oplog.changed.wait_for(lambda: waiting.stopping or fault not in waiting.faults.hanging)
+                oplog.changed.notify_all()
+                oplog.changed.wait_for(
+                    lambda: self._deployment.stopping or not self._deployment.faults.hanging
+                )
             if fault.way == "error":
                 return Answer(self._finished(fault.error(message.command).reply()))
             return Answer(None)

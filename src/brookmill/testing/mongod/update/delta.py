@@ -1,4 +1,4 @@
-"""The difference of two documents, as the server's log holds it for updates by pipeline.
+"""The difference that an update makes, as the server's log holds it, and as change streams describe it.
 
 An object's delta has ``d`` (deleted fields), ``u`` (updated), ``i`` (inserted) and ``s<field>`` (deltas of
 members); that of an array has ``a: true``, ``l`` (new length), ``u<position>`` and ``s<position>``.
@@ -11,7 +11,7 @@ from typing import Final
 import bson
 
 from brookmill.mql.values import MISSING, Document, Value
-from brookmill.testing.mongod.update.path import same
+from brookmill.testing.mongod.update.path import Touched, lookup, place, same
 from brookmill.wire.message import CODEC
 
 #: Bytes of an entry's frame: a delta that is not smaller than the document with it is no use.
@@ -85,12 +85,39 @@ def _size(document: Document) -> int:
     return len(bson.encode(document, codec_options=CODEC))
 
 
-def described(found: Document, old: Document, new: Document) -> Document | None:
-    """``updateDescription`` of a delta; None when the server would log the whole document instead."""
-    if same(old, new):
-        return {"updatedFields": {}, "removedFields": [], "truncatedArrays": []}
-    if _size(found) + _FRAME > _size(new):
-        return None
+def traced(old: Document, new: Document, touched: list[Touched]) -> Document:
+    """The delta of an update by operators, which tell themselves where they changed something."""
+    root: Document = {}
+    for path, gone in touched:
+        # What had to be made on the way is one new value, however many paths lead into it.
+        names = path if gone else place(old, path)
+        node, value = root, old
+        for name in names[:-1]:
+            if isinstance(value, list):
+                node["a"] = True
+            node = node.setdefault(f"s{name}", {})
+            value = lookup(value, (name,))
+        _trace(node, value, names[-1], MISSING if gone else lookup(new, names))
+    return root
+
+
+def _trace(node: Document, value: Value, name: str, new: Value) -> None:
+    """Put down that a member of ``value`` is ``new`` now."""
+    if isinstance(value, list):
+        node |= {"a": True, f"u{name}": None if new is MISSING else new}
+    elif new is MISSING:
+        node.setdefault("d", {})[name] = False
+    else:
+        node.setdefault("i" if lookup(value, (name,)) is MISSING else "u", {})[name] = new
+
+
+def logged_whole(found: Document, new: Document) -> bool:
+    """Whether the server would log the whole document instead of a delta, for that is shorter."""
+    return _size(found) + _FRAME > _size(new)
+
+
+def described(found: Document) -> Document:
+    """``updateDescription`` of a delta."""
     updated: Document = {}
     removed: list[str] = []
     truncated: list[Document] = []
@@ -104,12 +131,12 @@ def _describe(
     if found.get("a") is True:
         if "l" in found:
             truncated.append({"field": prefix.removesuffix("."), "newSize": found["l"]})
-        updated |= {f"{prefix}{name[1:]}": value for name, value in found.items() if name[0] == "u"}
     else:
         removed += [f"{prefix}{name}" for name in found.get("d", {})]
-        updated |= {
-            f"{prefix}{name}": value for name, value in {**found.get("u", {}), **found.get("i", {})}.items()
-        }
+        changed = {**found.get("u", {}), **found.get("i", {})}
+        updated |= {f"{prefix}{name}": value for name, value in changed.items()}
     for name, part in found.items():
         if name[0] == "s":
             _describe(part, f"{prefix}{name[1:]}.", updated, removed, truncated)
+        elif name[0] == "u" and len(name) > 1:
+            updated[f"{prefix}{name[1:]}"] = part

@@ -57,15 +57,15 @@ def altered(
     elif appends and isinstance(old, list) and same(old, new[: len(old)]):
         touched += [((*names, str(i)), False) for i in range(len(old), len(new))]
     else:
-        # A path that had to be made counts as far as it was made, and once.
-        place = next(
-            (names[:depth] for depth in range(1, len(names)) if lookup(document, names[:depth]) is MISSING),
-            names,
-        )
-        if (place, False) not in touched:
-            touched.append((place, False))
+        touched.append((names, False))
     result: Document = _put(document, names, new, names)
     return result
+
+
+def place(document: Document, names: Names) -> Names:
+    """A path as far as it leads in the document, and one name beyond."""
+    made = (names[:depth] for depth in range(1, len(names)) if lookup(document, names[:depth]) is MISSING)
+    return next(made, names)
 
 
 def _put(value: Value, names: Names, new: Value, whole: Names) -> Value:

@@ -10,7 +10,7 @@ from brookmill.mql.values import MISSING, Document, Value
 from brookmill.plan.bounded import run
 from brookmill.testing.mongod.errors import CommandError
 from brookmill.testing.mongod.update import UPDATE_OPERATORS, Change, Moment
-from brookmill.testing.mongod.update.delta import delta, described
+from brookmill.testing.mongod.update.delta import delta, described, logged_whole, traced
 from brookmill.testing.mongod.update.path import Names, Touched, altered, lookup, same
 from brookmill.testing.mongod.variables import Variables, bound_pipeline
 
@@ -50,7 +50,8 @@ class Pipeline:
         (new,) = run(self.stages, [document], reference=True)
         if "_id" in document:
             new = {"_id": new.get("_id", document["_id"]), **new}
-        return new, described(delta(document, new), document, new)
+        found = delta(document, new)
+        return new, None if logged_whole(found, new) else described(found)
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,7 +69,7 @@ class Operators:
         if "_id" in document and not same(document["_id"], new.get("_id", MISSING)):
             text = "Performing an update on the path '_id' would modify the immutable field '_id'"
             raise CommandError(text, 66)
-        return new, _description(new, touched)
+        return new, described(traced(document, new, touched))
 
     def _all(self, document: Document) -> Iterator[tuple[Names, str, Change]]:
         moved: list[tuple[Names, str, Change]] = []
@@ -83,17 +84,6 @@ class Operators:
 def _order(names: Names) -> list[tuple[bool, int, str]]:
     """Paths sort by their names, array positions among them by number."""
     return [(False, int(name), "") if name.isdecimal() else (True, 0, name) for name in names]
-
-
-def _description(new: Document, touched: list[Touched]) -> Document:
-    updated: Document = {}
-    removed: list[str] = []
-    for names, gone in touched:
-        if gone:
-            removed.append(".".join(names))
-        else:
-            updated[".".join(names)] = lookup(new, names)
-    return {"updatedFields": updated, "removedFields": removed, "truncatedArrays": []}
 
 
 def parse_update(spec: Value, variables: Variables) -> Update:
