@@ -1,6 +1,6 @@
 """Real servers of AWS's protocols on loopback: one that checks signatures and rights, one that reshards.
 
-Their packages are fetched once, into a folder of their own. ``unavailable()`` says why they cannot be had.
+Their packages are fetched once, into folders of their own; ``unavailable()`` of each says why they cannot be.
 """
 
 from __future__ import annotations
@@ -15,10 +15,9 @@ import sys
 import tempfile
 import time
 import zipfile
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from functools import cache
 from pathlib import Path
 from typing import Any
 from uuid import uuid4
@@ -32,9 +31,9 @@ from brookmill.config import Outside
 from brookmill.connections import Opening
 from brookmill.connections.aws import AWSConfig
 
-LOCK = Path(__file__).parent / "aws" / "servers.lock"
-#: Beside the virtual environment, for all runs to come; another lock gets another folder.
-PACKAGES = LOCK.parents[2] / ".jars" / f"aws-{hashlib.sha256(LOCK.read_bytes()).hexdigest()[:12]}"
+FILES = Path(__file__).parent / "aws"
+#: Beside the virtual environment, for all runs to come.
+JARS = FILES.parents[1] / ".jars"
 
 REGION = "us-east-1"
 ROOT = {"aws_access_key_id": "AKIAROOTROOTROOTROOT", "aws_secret_access_key": "root-s3cret"}
@@ -49,33 +48,67 @@ RIGHTS = [
 ]
 
 
-@cache
-def unavailable() -> str | None:
-    """Why there can be no such servers here; None when there can. Fetches their packages."""
-    if PACKAGES.is_dir():
+@dataclass(frozen=True)
+class Packages:
+    """A server's packages, pinned by ``lock`` and put into the folder ``{}`` by ``command``."""
+
+    name: str
+    lock: str
+    tool: str
+    command: tuple[str, ...]
+
+    @property
+    def path(self) -> Path:
+        """Another lock gets another folder."""
+        return JARS / f"{self.name}-{hashlib.sha256((FILES / self.lock).read_bytes()).hexdigest()[:12]}"
+
+    def unavailable(self) -> str | None:
+        """Why they cannot be had; None when they are there. Fetches them."""
+        if self.path.is_dir():
+            return None
+        if shutil.which(self.tool) is None:
+            return f"{self.name} needs {self.tool}, and there is none"
+        JARS.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryDirectory(dir=JARS) as fresh:
+            shutil.copytree(FILES, f"{fresh}/all")
+            command = [self.tool, *(part.format(f"{fresh}/all") for part in self.command)]
+            ran = subprocess.run(command, check=False, capture_output=True, text=True, timeout=300)
+            if ran.returncode != 0:
+                return f"{self.name} cannot be fetched: {(ran.stderr or ran.stdout).strip()[-300:]}"
+            if not self.path.is_dir():  # whoever else does the same: one of them is whole
+                shutil.move(f"{fresh}/all", self.path)
         return None
-    PACKAGES.parent.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory(dir=PACKAGES.parent) as fresh:
-        command = [sys.executable, "-m", "pip", "install", "--quiet", "--disable-pip-version-check"]
-        command += ["--no-input", "--require-hashes", "-r", str(LOCK), "--target", f"{fresh}/lib"]
-        ran = subprocess.run(command, check=False, capture_output=True, text=True, timeout=300)
-        if ran.returncode != 0:
-            return f"the packages of the AWS servers cannot be fetched: {ran.stderr.strip()[-300:]}"
-        if not PACKAGES.is_dir():
-            shutil.move(f"{fresh}/lib", PACKAGES)
-    return None
+
+
+MINISTACK = Packages(
+    "ministack",
+    "servers.lock",
+    sys.executable,
+    (
+        *("-m", "pip", "install", "--quiet", "--disable-pip-version-check", "--no-input"),
+        *("--require-hashes", "-r", "{}/servers.lock", "--target", "{}/lib"),
+    ),
+)
+KINESIS_LOCAL = Packages(
+    "kinesis-local",
+    "package-lock.json",
+    "npm",
+    ("ci", "--prefix", "{}", "--no-audit", "--no-fund", "--ignore-scripts"),
+)
 
 
 @contextmanager
-def _running(module: str, *arguments: str, log: Path, **environment: str) -> Iterator[None]:
+def _running(
+    log: Path, cwd: Path, command: Sequence[str | Path], environment: Mapping[str, str]
+) -> Iterator[None]:
     kept = {k: v for k, v in os.environ.items() if not k.startswith(("AWS_", "BROOKMILL_"))}
     with log.open("wb") as out:
         process = subprocess.Popen(
-            [sys.executable, "-m", module, *arguments],
-            env=kept | {"PYTHONPATH": str(PACKAGES)} | environment,
+            list(map(str, command)),
+            env={**kept, **environment},
             stdout=out,
             stderr=out,
-            cwd=log.parent,
+            cwd=cwd,
         )
     try:
         yield
@@ -90,7 +123,8 @@ class Cloud:
 
     url: str
     key: dict[str, str] = field(default_factory=lambda: dict(ROOT))
-    role: str = ""
+    role: str = "arn:aws:iam::000000000000:role/any-role"
+    credentials: str = "assume-role"
 
     def client(self, service: str, **more: Any) -> Any:
         return boto3.client(service, endpoint_url=self.url, region_name=REGION, **ROOT, **more)  # type: ignore[call-overload]
@@ -98,6 +132,7 @@ class Cloud:
     def settings(self, **more: Any) -> dict[str, Any]:
         """Settings by which Brookmill gets here."""
         usual = {"aws_endpoint_url": self.url, "aws_external_id": EXTERNAL_ID, "allow_private": True}
+        usual["aws_credentials"] = self.credentials
         return usual | self.key | more
 
     def opening(self, clock: Clock | None = None, *, position: Any = None, **more: Any) -> Opening:
@@ -140,22 +175,37 @@ class Cloud:
         return {o["Key"]: s3.get_object(Bucket=bucket, Key=o["Key"])["Body"].read() for o in found}
 
     def stream(self, shards: int = 1) -> str:
-        name, kinesis = f"s-{uuid4().hex[:12]}", self.client("kinesis")
-        kinesis.create_stream(StreamName=name, ShardCount=shards)
+        name = f"s-{uuid4().hex[:12]}"
+        self.client("kinesis").create_stream(StreamName=name, ShardCount=shards)
+        self.settle(name)
+        return name
+
+    def settle(self, stream: str) -> None:
+        """Wait until what was asked of ``stream`` is done."""
+        kinesis = self.client("kinesis")
 
         def active() -> bool:
-            summary = kinesis.describe_stream_summary(StreamName=name)["StreamDescriptionSummary"]
+            summary = kinesis.describe_stream_summary(StreamName=stream)["StreamDescriptionSummary"]
             return bool(summary["StreamStatus"] == "ACTIVE")
 
         wait_until(active, what="the stream")
-        return name
 
-    def put(self, stream: str, *values: bytes, key: str = "k") -> None:
-        """Write ``values`` in order, five hundred at a time."""
+    def split(self, stream: str, shard: str, at: int = 2**127) -> None:
         kinesis = self.client("kinesis")
-        for i in range(0, len(values), 500):
-            records = [{"Data": value, "PartitionKey": key} for value in values[i : i + 500]]
-            answer = kinesis.put_records(StreamName=stream, Records=records)
+        kinesis.split_shard(StreamName=stream, ShardToSplit=shard, NewStartingHashKey=str(at))
+        self.settle(stream)
+
+    def merge(self, stream: str, one: str, other: str) -> None:
+        kinesis = self.client("kinesis")
+        kinesis.merge_shards(StreamName=stream, ShardToMerge=one, AdjacentShardToMerge=other)
+        self.settle(stream)
+
+    def put(self, stream: str, *values: bytes, key: str = "k", keys: Sequence[str] | None = None) -> None:
+        """Write ``values`` in order, five hundred at a time. ``keys``: of each, None: all have ``key``."""
+        pairs = list(zip(values, keys or [key] * len(values), strict=True))
+        for i in range(0, len(pairs), 500):
+            records = [{"Data": data, "PartitionKey": key} for data, key in pairs[i : i + 500]]
+            answer = self.client("kinesis").put_records(StreamName=stream, Records=records)
             assert answer["FailedRecordCount"] == 0
 
     def records(self, stream: str) -> list[dict[str, Any]]:
@@ -194,6 +244,7 @@ def cloud(directory: Path) -> Iterator[Cloud]:
     """An account on a server that checks signatures, roles and rights."""
     port = free_port()
     given = {
+        "PYTHONPATH": str(MINISTACK.path / "lib"),
         "BIND_HOST": "127.0.0.1",
         "GATEWAY_PORT": str(port),
         "AUTH": "true",
@@ -201,7 +252,7 @@ def cloud(directory: Path) -> Iterator[Cloud]:
         "TMPDIR": str(directory),
         **{name.upper(): value for name, value in ROOT.items()},
     }
-    with _running("ministack", log=directory / "ministack.log", **given):
+    with _running(directory / "ministack.log", directory, [sys.executable, "-m", "ministack"], given):
         here = Cloud(f"http://127.0.0.1:{port}")
         iam = here.client("iam")
         _answers(lambda: iam.create_user(UserName="brookmill"))
@@ -218,12 +269,18 @@ def cloud(directory: Path) -> Iterator[Cloud]:
 
 @contextmanager
 def resharding_cloud(directory: Path) -> Iterator[Cloud]:
-    """An account where closed shards stay to be read, as in AWS; nobody's rights are checked there."""
-    port = free_port()
-    with _running("moto.server", "-H", "127.0.0.1", "-p", str(port), log=directory / "moto.log"):
-        here = Cloud(f"http://127.0.0.1:{port}", role="arn:aws:iam::123456789012:role/any-role")
-        kinesis = here.client("kinesis")
-        _answers(kinesis.list_streams)
+    """Kinesis alone, whose closed shards stay to be read and then end, as in AWS; it checks no rights."""
+    here = Cloud(f"http://127.0.0.1:{free_port()}", credentials="static")
+    given = {
+        "KINESIS_MOCK_PLAIN_PORT": here.url.rpartition(":")[2],
+        "KINESIS_MOCK_TLS_PORT": str(free_port()),
+        "LOG_LEVEL": "ERROR",
+        **dict.fromkeys(("CREATE_STREAM_DURATION", "SPLIT_SHARD_DURATION", "MERGE_SHARDS_DURATION"), "5ms"),
+    }
+    program = KINESIS_LOCAL.path / "node_modules" / "kinesis-local"
+    command: list[str | Path] = ["node", "--require", FILES / "loopback.cjs", "main.js"]
+    with _running(directory / "kinesis-local.log", program, command, given):
+        _answers(here.client("kinesis").list_streams)
         yield here
 
 

@@ -22,7 +22,7 @@ ConsumerARN = Annotated[
 InitialPosition = Literal[
     "LATEST", "TRIM_HORIZON", "AT_TIMESTAMP", "AT_SEQUENCE_NUMBER", "AFTER_SEQUENCE_NUMBER"
 ]
-SequenceNumber = Annotated[str, msgspec.Meta(pattern=r"^(0|[1-9][0-9]{0,128})$")]
+SequenceNumber = Annotated[str, msgspec.Meta(pattern=r"^[0-9]{1,129}$")]
 
 
 class SourceConfig(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
