@@ -8,15 +8,16 @@ from typing import Any
 
 import pytest
 from bson import Int64, ObjectId
-from mongod import Mongod, mongod
 from servers import free_port
 
 from brookmill.clock import VirtualClock
-from brookmill.connections import DeadLetter
+from brookmill.connections import DeadLetter, Opening
+from brookmill.connections.cluster import Cluster
+from brookmill.connections.cluster.dead_letters import ClusterDeadLetters
+from brookmill.connections.cluster.namespace import Namespace
 from brookmill.errors import ConnectionFailed
-from brookmill.runtime import collected as module
-from brookmill.runtime.collected import Collected
 from brookmill.runtime.dead_letters import Dropped
+from brookmill.testing.mongod import Mongod, mongod
 
 LATE = "Input document arrived late."
 
@@ -27,10 +28,10 @@ def cluster() -> Iterator[Mongod]:
         yield running
 
 
-def collected(uri: str, instance: str | None = None) -> Collected:
-    return Collected(
-        uri, "db", "dlq", processor="solar", instance=instance, clock=VirtualClock(1_700_000_000)
-    )
+def collected(uri: str, instance: str | None = None) -> ClusterDeadLetters:
+    opening = Opening("p", VirtualClock(1_700_000_000), clusters={"main": uri})
+    queue = Cluster(name="c", cluster_name="main"), Namespace("db", "dlq")
+    return ClusterDeadLetters(*queue, opening, processor="solar", instance=instance)
 
 
 def letter(document: Any, meta: dict[str, Any] | None = None) -> DeadLetter:
@@ -43,7 +44,7 @@ def test_the_shape(cluster: Mongod) -> None:
     assert letters.write([letter({"a": Int64(1)}, meta)]) > 0
     letters.flush()
     letters.close()
-    (kept,) = cluster.collections["db.dlq"]
+    (kept,) = cluster.documents("db.dlq")
     assert isinstance(kept.pop("_id"), ObjectId)
     assert kept == {
         "_stream_meta": meta,
@@ -51,7 +52,7 @@ def test_the_shape(cluster: Mongod) -> None:
         "doc": {"a": 1},
         "processorName": "solar",
         "instanceName": "mill",
-        "dlqTime": dt.datetime(2023, 11, 14, 22, 13, 20),  # noqa: DTZ001 - as the stand-in decodes it
+        "dlqTime": dt.datetime(2023, 11, 14, 22, 13, 20, tzinfo=dt.UTC),
         "operatorName": "TumblingWindowOperator",
     }
     assert list(kept) == [
@@ -75,8 +76,8 @@ def test_any_document_is_kept(cluster: Mongod, document: Any, kept: Any) -> None
     letters.write([letter(document)])
     letters.flush()
     letters.close()
-    assert cluster.collections["db.dlq"][0]["doc"] == kept
-    assert "instanceName" not in cluster.collections["db.dlq"][0]
+    assert cluster.documents("db.dlq")[0]["doc"] == kept
+    assert "instanceName" not in cluster.documents("db.dlq")[0]
 
 
 def test_a_document_beyond_the_limit_is_kept_shortened(cluster: Mongod) -> None:
@@ -84,34 +85,28 @@ def test_a_document_beyond_the_limit_is_kept_shortened(cluster: Mongod) -> None:
     letters.write([letter({"a": "x" * (17 * 1024 * 1024)})])
     letters.flush()
     letters.close()
-    assert cluster.collections["db.dlq"][0]["doc"].startswith("{'a': 'xxx")
+    assert cluster.documents("db.dlq")[0]["doc"].startswith("{'a': 'xxx")
 
 
 def test_many_are_written_before_the_flush_so_that_memory_stays_bounded(cluster: Mongod) -> None:
     letters = collected(cluster.uri)
     letters.write([letter({"n": n}) for n in range(1200)])
-    assert len(cluster.collections["db.dlq"]) == 1000
+    assert len(cluster.documents("db.dlq")) == 1000
     letters.flush()
     letters.close()
-    assert [d["doc"]["n"] for d in cluster.collections["db.dlq"]] == list(range(1200))
+    assert [d["doc"]["n"] for d in cluster.documents("db.dlq")] == list(range(1200))
 
 
 def test_a_repeated_try_writes_none_twice(cluster: Mongod) -> None:
     """The first try is written, but its answer is lost."""
     letters = collected(cluster.uri)
     letters.write([letter({"n": n}) for n in range(3)])
-
-    def forget(command: dict[str, Any]) -> dict[str, Any]:
-        cluster._insert(command)
-        return {"ok": 0.0, "code": 50, "errmsg": "operation exceeded time limit"}
-
-    cluster.refuse = forget
+    cluster.fail("insert", code=50, message="operation exceeded time limit", after=True)
     with pytest.raises(ConnectionFailed):
         letters.flush()
-    cluster.refuse = lambda _: None
     letters.flush()
     letters.close()
-    assert [d["doc"]["n"] for d in cluster.collections["db.dlq"]] == [0, 1, 2]
+    assert [d["doc"]["n"] for d in cluster.documents("db.dlq")] == [0, 1, 2]
 
 
 @pytest.mark.parametrize(
@@ -121,7 +116,7 @@ def test_a_repeated_try_writes_none_twice(cluster: Mongod) -> None:
 def test_a_refused_write_fails_as_its_code_says(
     cluster: Mongod, code: int, shown: int | None, retry: bool
 ) -> None:
-    cluster.refuse = lambda _: {"ok": 0.0, "code": code, "errmsg": "no"}
+    cluster.fail("insert", code=code, message="no", times=None)
     letters = collected(cluster.uri)
     letters.write([letter({})])
     with pytest.raises(ConnectionFailed) as failure:
@@ -130,9 +125,9 @@ def test_a_refused_write_fails_as_its_code_says(
     assert (failure.value.retry, failure.value.code) == (retry, shown)
 
 
-def test_a_cluster_that_is_not_there_fails_and_tells_no_secret(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(module, "_PATIENCE", 0.2)
-    letters = collected(f"mongodb://ann:hush@127.0.0.1:{free_port()}/?directConnection=true")
+def test_a_cluster_that_is_not_there_fails_and_tells_no_secret() -> None:
+    address = f"127.0.0.1:{free_port()}"
+    letters = collected(f"mongodb://ann:hush@{address}/?directConnection=true&serverSelectionTimeoutMS=200")
     letters.write([letter({})])
     with pytest.raises(ConnectionFailed) as failure:
         letters.flush()

@@ -15,7 +15,6 @@ from typing import Any
 
 import psutil
 import pytest
-from mongod import mongod
 from servers import Broker, Endpoint, free_port, wait_until
 
 from brookmill.connections.cluster import Cluster
@@ -26,6 +25,7 @@ from brookmill.domain.connection import Connection
 from brookmill.domain.processor import State
 from brookmill.domain.secret import Secret
 from brookmill.errors import ConnectionFailed
+from brookmill.testing.mongod import mongod
 
 Make = Callable[..., Any]
 
@@ -290,13 +290,13 @@ def test_what_is_wrong_with_a_pipeline_fails_at_once(
 
 
 @contextmanager
-def dead_letters(here: Any) -> Iterator[tuple[dict[str, Any], dict[str, list[dict[str, Any]]]]]:
-    """Options that name a dead letter queue, and the collections of its cluster."""
+def dead_letters(here: Any) -> Iterator[tuple[dict[str, Any], Callable[[], list[dict[str, Any]]]]]:
+    """Options that name a dead letter queue, and what asks for the letters in it."""
     here.connect("c", Cluster(cluster_name="main"))
     with mongod() as cluster:
         with here.store.write() as session:
             session.put_cluster(Configured(id="e" * 24, name="main", uri=Secret(cluster.uri), created=0))
-        yield {"dlq": {"connectionName": "c", "db": "d", "coll": "x"}}, cluster.collections
+        yield {"dlq": {"connectionName": "c", "db": "d", "coll": "x"}}, lambda: cluster.documents("d.x")
         here.supervisor.stop(here.processor.id)
 
 
@@ -308,8 +308,8 @@ def test_bad_input_goes_to_the_dead_letters(mill: Make, broker: Broker, kafka: C
         here.process(source(one), divide, emit(two), options=options)
         broker.write(one, b'{"n":2}', b"no JSON", b'{"n":0}', b'{"n":3}')
         assert [json.loads(v)["q"] for v in broker.values(two, 2)] == [3, 2]
-        wait_until(lambda: len(letters.get("d.x", [])) == 2, what="the letters")
-    bad, zero = letters["d.x"]
+        wait_until(lambda: len(letters()) == 2, what="the letters")
+    bad, zero = letters()
     assert bad["doc"] == "no JSON"
     assert (zero["doc"], zero["operatorName"]) == ({"n": 0}, "AddFieldsOperator")
     assert "divide" in zero["errInfo"]["reason"]
@@ -341,7 +341,7 @@ def test_https_sink_with_answers_of_every_kind(
         assert (stats["outputMessageCount"], stats["dlqMessageCount"]) == (4, 1)
         asked = ["/n/0", "/n/1", "/n/2", *["/n/3"] * 3, "/n/4"]
         assert [r.target for r in endpoint.requests] == asked
-        (letter,) = wait_until(lambda: letters.get("d.x"), what="the letter")
+        (letter,) = wait_until(letters, what="the letter")
         broker.write(topic, *numbered(5, 6))
         assert "/n/5 answered with status 500" in here.failed()
     assert (letter["doc"], letter["operatorName"]) == ({"n": 1}, "HttpsOperator")
