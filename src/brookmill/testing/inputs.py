@@ -38,10 +38,10 @@ def played(source: Mapping[str, Any], inputs: Inputs | None, topics: Mapping[str
 
 def _by_topic(source: Mapping[str, Any], contents: Mapping[str, Any]) -> dict[str | None, Any]:
     """``contents`` by topic. Raises InvalidFlow for what is no topic that the source reads."""
-    topic = source.get("topic", [])
+    topic = source.get("topic", source.get("coll", []))
     read = [topic] if isinstance(topic, str) else topic
     for name in contents:
-        if name not in read:
+        if name not in read and ("topic" in source or "." not in name):
             known = ", ".join(map(str, (source.get("connectionName"), *read)))
             raise InvalidFlow(f"inputs for {name!r}: the pipeline only reads {known}")
     return {name: content for name, content in contents.items()}  # noqa: C416 - other type of key

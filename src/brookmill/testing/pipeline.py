@@ -12,12 +12,14 @@ from brookmill.mql.encoding import Encoding
 from brookmill.mql.errors import MQLError
 from brookmill.plan import plan
 from brookmill.runtime.flow import BATCH_LIMIT
+from brookmill.testing.clusters import Clusters, contents
 from brookmill.testing.inputs import Inputs, played
 from brookmill.testing.play import Play
 from brookmill.testing.result import Result
 from brookmill.testing.standins import standin
 from brookmill.testing.timeline import InvalidFlow, Span, Timeline, When, milliseconds, moment
 from brookmill.testing.used import connections as used
+from brookmill.testing.web import Endpoint, Web
 from brookmill.testing.world import World
 
 #: When tests begin that do not say so: 2025-01-01T00:00:00Z, in milliseconds.
@@ -39,33 +41,47 @@ def run(
     pipeline: str | bytes | Stages,
     inputs: Inputs | None = None,
     *,
+    collections: Mapping[str, Any] | None = None,
     topics: Mapping[str, Any] | None = None,
+    https: Endpoint | Mapping[str, Any] | None = None,
     clock: VirtualClock | When | None = None,
     connections: Mapping[str, Mapping[str, Any]] | Iterable[Mapping[str, Any]] | None = None,
     stream_meta_field_name: str | None = None,
     duration: Span | None = None,
     close_windows: bool = True,
     batch_size: int = BATCH_LIMIT,
-    checkpoint_every: int = 1,
+    checkpoint_every: int | None = None,
     crash_at: Iterable[int] | Literal["every"] = (),
 ) -> Result:
     """Play ``inputs`` through ``pipeline`` on a virtual clock and give what came of them.
 
-    ``pipeline``: stages, as Python objects or as Extended JSON text; it may end without a sink. ``inputs``:
-    plain documents, ``Event`` and ``Advance``, or dicts in their shape. ``topics``: the same, by Kafka topic;
-    the source reads them from the beginning. ``clock``: when the test begins; None: at the first moment that
-    the inputs tell, else at ``BEGIN``. ``connections``: definitions as in the Admin API; of those that are
-    not given the types follow from their use. ``duration``: how long the pipeline runs on the clock at least,
-    though the inputs end earlier; sources that make up documents need it. ``close_windows``: at the end all
-    open windows give what they hold. ``batch_size``: most documents that are read at once.
-    ``checkpoint_every``: so many batches. ``crash_at``: after these batches, counted from 1, all is thrown
-    away and the last checkpoint resumed. Raises InvalidFlow, PlanError and ConnectionFailed.
+    What runs is what runs in production: planner, generated code, windows, checkpoints, dead letters,
+    connections; only what is behind these is in memory.
+
+    ``pipeline``: stages, as Python objects or as Extended JSON text; it may end without a sink.
+    ``inputs``: plain documents, ``Event`` and ``Advance``, or dicts in their shape: of the source, or by
+    connection name. ``topics``: the same by Kafka topic, read from the beginning.
+    ``collections``: what clusters hold at first, by ``connection.db.coll`` or ``db.coll``, or nested so.
+    ``https``: answers the requests of ``$https``, see ``Web``.
+    ``clock``: when the test begins; None: at the first moment that the inputs tell, else at ``BEGIN``.
+    ``connections``: definitions as in the Admin API; of others the types follow from their use.
+    ``stream_meta_field_name``: the processor option ``streamMetaFieldName``.
+    ``duration``: how long the pipeline runs on the clock at least, though the inputs end earlier; a sample
+    without inputs makes up documents for so long.
+    ``close_windows``: at the end, windows that are still open give what they hold.
+    ``batch_size``: most documents that are read at once. ``checkpoint_every``: so many batches; None: every
+    minute of the clock, and before crashes. ``crash_at``: after these batches, counted from 1, everything is
+    thrown away, and the last checkpoint resumed.
+
+    Raises InvalidFlow for what is wrong with the test, PlanError for the pipeline, ConnectionFailed when the
+    processor could not go on.
     """
     stages = stages_of(pipeline)
     source = stages[0].get("$source") if stages else None
     timeline = played(source, inputs, topics or {}) if isinstance(source, Mapping) else None
-    world = World(_clock(clock, timeline))
     made = used(stages, _definitions(connections))
+    now = _clock(clock, timeline)
+    world = World(now, Clusters(contents(collections or {}, made), now), Web(https))
     standins = {name: standin(connection, world) for name, connection in made.items()}
     planned = plan(stages, standins, sinkless=True, stream_meta_field=stream_meta_field_name)
     if timeline is not None:
@@ -80,10 +96,11 @@ def run(
         checkpoint_every=checkpoint_every,
         crash_at=Everywhere() if crash_at == "every" else frozenset(crash_at),
     )
-    seconds = None if duration is None else milliseconds(duration) / 1000
-    return play.run(
-        until=None if seconds is None else world.clock.monotonic() + seconds, close_windows=close_windows
-    )
+    until = None if duration is None else now.monotonic() + milliseconds(duration) / 1000
+    try:
+        return play.run(until=until, close_windows=close_windows)
+    finally:
+        world.clusters.close()
 
 
 def stages_of(pipeline: Any) -> list[Document]:

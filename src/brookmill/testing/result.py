@@ -6,22 +6,26 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 from brookmill.mql.values import Document
-from brookmill.testing.world import Call, Message, Request
+from brookmill.testing.stored import StoredObject
+from brookmill.testing.web import Request
+from brookmill.testing.world import Call, Message
 
 
 @dataclass(frozen=True)
 class Result:
     """``output``: the documents that reached the end of the pipeline, in order; of those written as JSON,
     what the text says. ``at_end``: how many of them came last, only because windows were closed at the end.
-    ``topics``: messages by Kafka topic. ``collections``: by ``"db.coll"``, also by ``"connection.db.coll"``.
-    ``requests`` of ``$https``, ``calls`` of ``$externalFunction``. ``dead_letters``: as they stand in a dead
-    letter queue. ``stats``: members of the stats reply.
+    ``topics``: messages by Kafka topic. ``collections``: documents by ``"db.coll"``, looked up also by
+    ``"connection.db.coll"``. ``objects``: written to S3 or Azure. ``requests``: of ``$https``. ``calls``: of
+    ``$externalFunction``. ``dead_letters``: as they stand in a dead letter queue. ``stats``: members of the
+    stats reply.
     """
 
     output: list[Document]
     at_end: int = 0
     topics: Mapping[str, Sequence[Message]] = field(default_factory=dict)
     collections: Mapping[str, Sequence[Document]] = field(default_factory=dict)
+    objects: Sequence[StoredObject] = ()
     requests: Sequence[Request] = ()
     calls: Sequence[Call] = ()
     dead_letters: list[Document] = field(default_factory=list)

@@ -34,19 +34,20 @@ _STAGES = {
 }
 _HOLDERS = ("into", "from")
 _AWS = {"aws": {"roleArn": "arn:aws:iam::123456789012:role/test"}}
-#: What types need to be whole, where a test says nothing; ``{}`` is the name as a part of a host name.
+#: What types need to be whole, where a test says nothing; ``{name}`` is the connection's,
+#: ``{host}`` the same as a part of a host name.
 _MEMBERS: Mapping[str, Mapping[str, Any]] = {
     "AWSKinesisDataStreams": _AWS,
     "AWSLambda": _AWS,
     "AzureBlobStorage": {"azure": {"servicePrincipalId": "0" * 24, "storageAccountName": "test"}},
-    "Cluster": {"clusterName": "{}"},
+    "Cluster": {"clusterName": "{name}"},
     "GCPPubSub": {"gcp": {"serviceAccountId": "0" * 24}},
-    "Https": {"url": "https://{}.test"},
+    "Https": {"url": "https://{host}.test"},
     "Kafka": {"bootstrapServers": "kafka.test:9092"},
     "S3": _AWS,
     "SchemaRegistry": {
         "provider": "CONFLUENT",
-        "schemaRegistryUrls": ["https://{}.test"],
+        "schemaRegistryUrls": ["https://{host}.test"],
         "schemaRegistryAuthentication": {"type": "USER_INFO", "username": "u", "password": "p"},
     },
 }
@@ -117,7 +118,7 @@ def _members(kind: str, name: str) -> Mapping[str, Any]:
 
     def filled(value: Any) -> Any:
         if isinstance(value, str):
-            return value.format(host)
+            return value.format(name=name, host=host)
         return [filled(item) for item in value] if isinstance(value, list) else value
 
     return {member: filled(value) for member, value in _MEMBERS.get(kind, {}).items()}

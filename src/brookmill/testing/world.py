@@ -6,7 +6,10 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from brookmill.clock import VirtualClock
+from brookmill.testing.clusters import Clusters
+from brookmill.testing.stored import StoredObject
 from brookmill.testing.timeline import Timeline
+from brookmill.testing.web import Web
 
 
 @dataclass(frozen=True)
@@ -39,25 +42,6 @@ def _text(value: bytes | None) -> Any:
 
 
 @dataclass(frozen=True)
-class Request:
-    """An HTTP request of ``$https``. ``body``: what its JSON says, else its text; None: there is none.
-
-    ``query``: parameters by name; ``headers``: by name in lower case.
-    """
-
-    method: str
-    url: str
-    path: str
-    query: dict[str, str]
-    headers: dict[str, str]
-    body: Any = None
-
-    def shown(self) -> dict[str, Any]:
-        """As flow files write it."""
-        return dict(vars(self))
-
-
-@dataclass(frozen=True)
 class Call:
     """A call of a function by ``$externalFunction``."""
 
@@ -72,10 +56,16 @@ class Call:
 
 @dataclass
 class World:
-    """``timelines``: what sources read, by connection name. ``topics``: what was emitted to Kafka topics."""
+    """``timelines``: what sources read, by connection name; ``synced``: of those, change streams that begin
+    with what collections hold already. ``topics``: what was emitted to Kafka topics. ``objects``: what was
+    written to S3 and Azure.
+    """
 
     clock: VirtualClock
+    clusters: Clusters
+    web: Web
     timelines: dict[str, Timeline] = field(default_factory=dict)
+    synced: set[str] = field(default_factory=set)
     topics: dict[str, list[Message]] = field(default_factory=dict)
-    requests: list[Request] = field(default_factory=list)
+    objects: list[StoredObject] = field(default_factory=list)
     calls: list[Call] = field(default_factory=list)
