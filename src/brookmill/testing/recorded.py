@@ -12,6 +12,7 @@ from brookmill.clock import Clock
 from brookmill.connections import Batch, DeadLetter, Form, Output, Sink, Source, Timely
 from brookmill.connections.letter import encoded, shown, storable
 from brookmill.mql.values import Document
+from brookmill.testing.player import Player
 from brookmill.testing.written import document_of
 
 
@@ -31,9 +32,14 @@ class Slowly:
         return batch
 
     @property
+    def dry(self) -> bool:
+        """Whether a source fell silent that does not know its own end."""
+        return self.silent and not isinstance(self._source, Player)
+
+    @property
     def over(self) -> bool:
         """Whether all of a timeline was played, or a source without one fell silent."""
-        return bool(getattr(self._source, "over", self.silent))
+        return self._source.over if isinstance(self._source, Player) else self.silent
 
 
 class Recorded:
