@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from types import SimpleNamespace
 from typing import Any, NamedTuple
 
+import msgspec
 from bson import Int64
 from msgspec import UNSET
 
@@ -64,7 +65,7 @@ class Voice:
         """Raises InvalidFlow for a topic that the source does not read."""
         self._topics = options.topics
         self._format = options.config.key_format
-        self._decoder = Decoder(options)
+        self._decoder = Decoder(options, None)
         places = [(topic, number) for topic in options.topics for number in range(timeline.partitions)]
         self._numbers = {place: number for number, place in enumerate(places)}
         self.partitions = len(places)
@@ -146,11 +147,11 @@ class Producer:
 
 
 class TopicSink(KafkaSink):
-    """The real sink over a client in memory."""
+    """The real sink over a client in memory; it asks no schema registry and writes JSON in place of Avro."""
 
     def __init__(self, connection: PlayedKafka, options: KafkaSinkOptions, opening: Opening) -> None:
         self._world = connection.world
-        super().__init__(connection, options, opening)
+        super().__init__(connection, msgspec.structs.replace(options, schema_registry=UNSET), opening)
 
     def _open(self, *_: Any) -> Any:
         return Producer(self._world)
