@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 from bson import Int64
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from brookmill.clock import VirtualClock
@@ -103,6 +103,7 @@ def batched(events: list[Any], cuts: set[int]) -> list[Batch]:
     return batches
 
 
+@settings(deadline=None)
 @given(
     st.lists(Event, min_size=1, max_size=40),
     st.lists(st.sampled_from([0, 1, 2, 3, 4, 5, 6]), min_size=1, max_size=3),
