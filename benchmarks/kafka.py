@@ -201,7 +201,7 @@ def _watch(theirs: Pipe, bootstrap: str, source: str, sink: str, documents: int)
         for _ in range(50):
             running.turn()
         read = int(running.stats()["inputMessageCount"])
-        if read >= told + STEP:
+        if read >= min(told + STEP, documents):
             told = read
             running.checkpoint()
             theirs.send((read, psutil.Process().memory_info().rss))
