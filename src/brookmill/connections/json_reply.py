@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 from typing import Any, NamedTuple
 
 import httpx
@@ -19,6 +20,11 @@ class JSONReply(NamedTuple):
 
     status: int
     body: Any
+
+
+def basic(user: str, password: str) -> str:
+    """The Authorization header of RFC 7617."""
+    return f"Basic {base64.b64encode(f'{user}:{password}'.encode()).decode()}"
 
 
 def json_reply(client: httpx.Client, request: httpx.Request, clock: Clock) -> JSONReply:

@@ -67,6 +67,9 @@ MAX_STAGES = 500
 
 S = TypeVar("S", bound=msgspec.Struct)
 
+#: What a struct of options may have: path, name and type of other connections that its members name.
+References = Callable[[], Iterable[tuple[tuple[str, ...], str, str]]]
+
 #: Takes a window that closes: its stream metadata, and what it collected.
 Fire = Callable[[Document, "Collector"], None]
 
@@ -122,15 +125,19 @@ class Place(NamedTuple):
         return spec
 
     def options(self, spec: Value, kind: type[S]) -> S:
-        """``spec`` as the struct ``kind`` (which should forbid unknown fields). Raises PlanError naming
-        the member.
+        """``spec`` as the struct ``kind`` (which should forbid unknown fields). Its ``references()``, if it
+        has any, are looked up. Raises PlanError naming the member.
         """
         try:
-            return msgspec.convert(self.object(spec), kind)
+            options = msgspec.convert(self.object(spec), kind)
         except msgspec.ValidationError as e:
             text, _, where = str(e).partition(" - at `$.")
             names = tuple(where.rstrip("`").split(".")) if where else ()
             raise self.at(*names).wrong(text) from e
+        references: References = getattr(options, "references", tuple)
+        for path, name, type_ in references():
+            self.at(*path).connection(name, type_)
+        return options
 
     def connection(self, name: Value, *types: str) -> Connection:
         """The connection called ``name``, which must be of one of ``types`` (their wire names). Raises

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 from bson import Int64
@@ -20,36 +20,54 @@ Message = Any
 
 
 class Decoder:
-    """Knows how the keys are written. It runs for every message: lists are built whole, not item by item."""
+    """Knows how keys and values are written. It runs for every message: lists are built whole where they
+    can be.
+    """
 
-    def __init__(self, options: KafkaSourceOptions) -> None:
+    def __init__(self, options: KafkaSourceOptions, unframe: Callable[[bytes], Document] | None) -> None:
+        """``unframe``: reads values that name their schema; None: values are JSON."""
         self._format = options.config.key_format
         self._pass_through = options.config.key_format_error == "passThrough"
+        self._unframe = unframe
 
     def batch(self, messages: Sequence[Message], numbers: Sequence[int], arrival: int) -> Batch:
-        """``numbers``: the partition of each message; ``arrival``: now, for messages without a time."""
+        """``numbers``: the partition of each message; ``arrival``: now, for messages without a time.
+
+        Raises ConnectionFailed when there is no getting at a schema.
+        """
         refused: list[DeadLetter] = []
-        if self._format != "binData" and not self._pass_through:
-            refused = [letter for m in messages if (letter := self._refused(m)) is not None]
-        if refused:
-            kept = [(m, n) for m, n in zip(messages, numbers, strict=True) if self._refused(m) is None]
-            messages, numbers = [m for m, _ in kept], [n for _, n in kept]
+        documents: list[Document] = []
+        if self._unframe is not None or (self._format != "binData" and not self._pass_through):
+            kept = []
+            for message, number in zip(messages, numbers, strict=True):
+                try:
+                    documents.append(self._read(message))
+                except DocumentError as e:
+                    meta = {"source": self._meta(message, message.timestamp()[1])}
+                    refused.append(DeadLetter(str(e), KafkaSourceOptions.operator, message.value(), meta))
+                else:
+                    kept.append((message, number))
+            if refused:
+                messages, numbers = [m for m, _ in kept], [n for _, n in kept]
         times = [at if kind else arrival for kind, at in [m.timestamp() for m in messages]]
+        values: list[Any] = documents
+        if self._unframe is None:
+            values = [v if v and v[0] == _BRACE else _unusual(v) for v in [m.value() for m in messages]]
         return Batch(
-            values=[v if v and v[0] == _BRACE else _unusual(v) for v in [m.value() for m in messages]],
+            values=values,
             times=times,
+            form="json" if self._unframe is None else "document",
             partitions=numbers,
             meta=lambda i: self._meta(messages[i], times[i]),
             refused=refused,
         )
 
-    def _refused(self, message: Message) -> DeadLetter | None:
-        try:
+    def _read(self, message: Message) -> Document:
+        """What can only be read message by message; {} for JSON. Raises DocumentError."""
+        if not self._pass_through:
             self._key(message)
-        except DocumentError as e:
-            meta = {"source": self._meta(message, message.timestamp()[1])}
-            return DeadLetter(str(e), KafkaSourceOptions.operator, message.value(), meta)
-        return None
+        value = message.value()
+        return {} if self._unframe is None or value is None else self._unframe(value)
 
     def _key(self, message: Message) -> Any:
         """The key as ``keyFormat`` says; a missing one is empty binary data there, as upstream shows it."""

@@ -9,6 +9,7 @@ from typing import Annotated, Any, ClassVar, Literal
 import msgspec
 from msgspec import UNSET, UnsetType, field
 
+from brookmill.connections.schema_registry.options import SinkRegistry, SourceRegistry
 from brookmill.domain.duration import Duration
 
 KeyFormat = Literal["binData", "string", "json", "int", "long", "double"]
@@ -43,7 +44,13 @@ class KafkaSourceOptions(
     time_field: Any | UnsetType = UNSET
     ts_field_name: str | UnsetType = UNSET
     partition_idle_timeout: Duration | UnsetType = UNSET
+    schema_registry: SourceRegistry | UnsetType = UNSET
     config: SourceConfig = SourceConfig()
+
+    def references(self) -> Iterator[tuple[tuple[str, ...], str, str]]:
+        """Path, name and type of the other connections that it needs."""
+        if self.schema_registry is not UNSET:
+            yield ("schemaRegistry", "connectionName"), self.schema_registry.connection_name, "SchemaRegistry"
 
     @property
     def topics(self) -> list[str]:
@@ -73,7 +80,13 @@ class KafkaSinkOptions(msgspec.Struct, frozen=True, kw_only=True, rename="camel"
 
     connection_name: str
     topic: Any
+    schema_registry: SinkRegistry | UnsetType = UNSET
     config: SinkConfig = SinkConfig()
+
+    def references(self) -> Iterator[tuple[tuple[str, ...], str, str]]:
+        """Path, name and type of the other connections that it needs."""
+        if self.schema_registry is not UNSET:
+            yield ("schemaRegistry", "connectionName"), self.schema_registry.connection_name, "SchemaRegistry"
 
     def expressions(self) -> Iterator[tuple[str, tuple[str, ...], Any]]:
         """Column, path of the member and spec of every expression."""
@@ -90,3 +103,9 @@ class KafkaSinkOptions(msgspec.Struct, frozen=True, kw_only=True, rename="camel"
             yield ("topic",), "topic must be the name of a Kafka topic, or an expression that gives one"
         if not isinstance(constants.get("tombstoneWhen", False), bool):
             yield ("config", "tombstoneWhen"), "tombstoneWhen must give a boolean"
+        if self.schema_registry is not UNSET:
+            options = self.schema_registry.value_schema.options
+            combined = options.subject_name_strategy == "TopicRecordNameStrategy"
+            if combined and not options.auto_register_schemas:
+                path = ("schemaRegistry", "valueSchema", "options", "subjectNameStrategy")
+                yield path, "TopicRecordNameStrategy needs autoRegisterSchemas"

@@ -11,6 +11,7 @@ from bson import Int64
 from brookmill.connections.kafka.decoder import Message
 from brookmill.connections.kafka.trouble import TIMEOUT, Trouble, failed
 from brookmill.errors import ConnectionFailed
+from brookmill.mql.values import date_from_ms
 
 if TYPE_CHECKING:
     from confluent_kafka import Consumer
@@ -95,27 +96,28 @@ class Partitions:
             self._add(partition)
         self._assign(added)
 
-    def stats(self, idle: frozenset[int]) -> dict[str, Any]:
+    def stats(self, idle: frozenset[int], watermarks: Mapping[int, int]) -> dict[str, Any]:
         """As in the stats reply. Reference: engine reference, section 5.1."""
-        several = len(self._topics) > 1
-        shown = [self._shown(p, i in idle, several) for i, p in enumerate(self._members)]
+        shown = [self._shown(p, i in idle, watermarks.get(i)) for i, p in enumerate(self._members)]
         return {
             "kafkaPartitions": shown,
             "kafkaTotalOffsetLag": Int64(sum(p["partitionOffsetLag"] for p in shown)),
         }
 
-    def _shown(self, partition: Partition, idle: bool, several: bool) -> dict[str, Any]:
+    def _shown(self, partition: Partition, idle: bool, watermark: int | None) -> dict[str, Any]:
         from confluent_kafka import TopicPartition
 
         asked = TopicPartition(partition.topic, partition.number)
-        _, high = self._consumer.get_watermark_offsets(
-            asked, cached=True
-        )  # as of the last fetch; asks nobody
-        shown: dict[str, Any] = {"topic": partition.topic} if several else {}
+        # As of the last fetch: nobody is asked.
+        _, high = self._consumer.get_watermark_offsets(asked, cached=True)
+        shown: dict[str, Any] = {"topic": partition.topic} if len(self._topics) > 1 else {}
         shown |= {"partition": partition.number, "currentOffset": Int64(partition.next)}
         if partition.checkpoint is not None:
             shown["checkpointOffset"] = Int64(partition.checkpoint)
-        return shown | {"isIdle": idle, "partitionOffsetLag": Int64(max(0, high - partition.next))}
+        shown["isIdle"] = idle
+        if watermark is not None:
+            shown["watermark"] = date_from_ms(watermark)
+        return shown | {"partitionOffsetLag": Int64(max(0, high - partition.next))}
 
     def _add(self, partition: Partition) -> None:
         self.index[partition.topic, partition.number] = len(self._members)

@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from contextlib import ExitStack
 from typing import TYPE_CHECKING, Any
+
+from msgspec import UNSET
 
 from brookmill.connections import DeadLetter, Form, Opening, Output
 from brookmill.connections.kafka.client import PRODUCER_KEYS, admitted, allowed
 from brookmill.connections.kafka.keys import Headers, write_headers, write_key
 from brookmill.connections.kafka.options import TOPIC, KafkaSinkOptions
 from brookmill.connections.kafka.trouble import TIMEOUT, Trouble, failed
+from brookmill.connections.schema_registry import open_registry
 from brookmill.errors import ConnectionFailed, DocumentError
-from brookmill.mql.values import MISSING, nullish
+from brookmill.mql.values import MISSING, Document, nullish
 
 if TYPE_CHECKING:
     from confluent_kafka import KafkaError, Message, Producer
@@ -29,8 +33,6 @@ _QUEUE = 64 * 1024 * 1024
 class KafkaSink:
     """A ``Sink``. Columns or constants it knows: ``topic``, ``key``, ``headers``, ``tombstoneWhen``."""
 
-    accepts: Form = "json"
-
     def __init__(self, connection: Kafka, options: KafkaSinkOptions, opening: Opening) -> None:
         """Raises ConnectionFailed when the settings are wrong or no broker answers."""
         from confluent_kafka import KafkaException
@@ -42,8 +44,23 @@ class KafkaSink:
         self._topics: set[str] = set()
         self._undelivered: KafkaError | None = None
         self._letters: list[DeadLetter] = []
-        self._producer = self._open(connection, opening)
-        self._trouble.topics(self._producer)
+        self.accepts: Form = "json" if options.schema_registry is UNSET else "document"
+        with ExitStack() as stack:
+            self._frame = self._framing(connection, options, opening, stack)
+            self._producer = self._open(connection, opening)
+            self._trouble.topics(self._producer)
+            self._closing = stack.pop_all()
+
+    def _framing(
+        self, connection: Kafka, options: KafkaSinkOptions, opening: Opening, stack: ExitStack
+    ) -> Callable[[str, Document], bytes] | None:
+        if options.schema_registry is UNSET:
+            return None
+        from brookmill.connections.schema_registry.framing import Framing
+
+        registry = open_registry(options.schema_registry.connection_name, connection, opening)
+        stack.callback(registry.close)
+        return Framing(registry, options.schema_registry.value_schema)
 
     def _open(self, connection: Kafka, opening: Opening) -> Producer:
         from confluent_kafka import Producer
@@ -68,7 +85,7 @@ class KafkaSink:
             raise failed("The Kafka connection's settings are not valid,", e.args[0]) from e
 
     def write(self, output: Output) -> list[DeadLetter]:
-        if output.columns or self._constants.keys() != {"topic"}:
+        if output.columns or self._constants.keys() != {"topic"} or self._frame is not None:
             self._write_each(output)
         else:
             topic, produce = self._constants["topic"], self._producer.produce
@@ -91,6 +108,7 @@ class KafkaSink:
 
     def close(self) -> None:
         self._producer.purge()  # what is not flushed belongs to no checkpoint and will come again
+        self._closing.close()
 
     def _write_each(self, output: Output) -> None:
         columns = output.columns
@@ -101,7 +119,7 @@ class KafkaSink:
             except DocumentError as e:
                 self._refuse(value, str(e))
 
-    def _write_one(self, value: bytes, message: dict[str, Any]) -> None:
+    def _write_one(self, document: Any, message: dict[str, Any]) -> None:
         topic = self._topic(message["topic"])
         tombstone = message.get("tombstoneWhen", False)
         if not isinstance(tombstone, bool):
@@ -110,7 +128,8 @@ class KafkaSink:
         raw_key = None if nullish(key) else write_key(key, self._config.key_format)
         headers = message.get("headers", MISSING)
         pairs = [] if nullish(headers) else write_headers(headers)
-        self._produce(topic, None if tombstone else value, value, raw_key, pairs)
+        value = document if self._frame is None or tombstone else self._frame(topic, document)
+        self._produce(topic, None if tombstone else value, document, raw_key, pairs)
 
     def _topic(self, topic: Any) -> str:
         if not isinstance(topic, str) or not TOPIC.fullmatch(topic):
@@ -125,7 +144,7 @@ class KafkaSink:
         self,
         topic: str,
         value: bytes | None,
-        document: bytes,
+        document: Any,
         key: bytes | None = None,
         headers: Headers = (),
     ) -> None:
@@ -152,7 +171,7 @@ class KafkaSink:
         else:
             self._undelivered = error
 
-    def _refuse(self, document: bytes, reason: str) -> None:
+    def _refuse(self, document: Any, reason: str) -> None:
         self._letters.append(DeadLetter(reason, KafkaSinkOptions.operator, document, {}))
 
     def _outcome(self) -> list[DeadLetter]:

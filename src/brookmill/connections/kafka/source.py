@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import ExitStack
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
@@ -15,7 +16,9 @@ from brookmill.connections.kafka.decoder import Decoder, Message
 from brookmill.connections.kafka.options import KafkaSourceOptions
 from brookmill.connections.kafka.partitions import Partitions
 from brookmill.connections.kafka.trouble import Trouble, failed, hopeless
+from brookmill.connections.schema_registry import open_registry
 from brookmill.errors import ConnectionFailed
+from brookmill.mql.values import Document
 
 if TYPE_CHECKING:
     from confluent_kafka import Consumer, KafkaError
@@ -39,7 +42,6 @@ class KafkaSource:
         self._options = options
         self._clock = opening.clock
         self._trouble = Trouble(connection, opening)
-        self._decoder = Decoder(options)
         idle = options.partition_idle_timeout
         self._idle_after = None if idle is UNSET else idle.milliseconds / 1000
         config = options.config
@@ -47,14 +49,14 @@ class KafkaSource:
         self._reset = config.auto_offset_reset or given.pop("auto.offset.reset", "latest")
         group = config.group_id or given.pop("group.id", f"asp-{opening.processor_id}-consumer")
         self._auto_commit = config.enable_auto_commit is not False
-        shared = admitted(connection, opening.outside, opening.clock, self._trouble)
-        self._consumer = self._open(shared | given, group)
-        self._partitions = Partitions(self._consumer, options, self._trouble, opening.partition_limit)
-        try:
+        with ExitStack() as stack:
+            self._decoder = Decoder(options, self._unframing(connection, opening, stack))
+            shared = admitted(connection, opening.outside, opening.clock, self._trouble)
+            self._consumer = self._open(shared | given, group)
+            stack.callback(self._consumer.close)
+            self._partitions = Partitions(self._consumer, options, self._trouble, opening.partition_limit)
             self._begin(opening.position)
-        except BaseException:
-            self._consumer.close()
-            raise
+            self._closing = stack.pop_all()
 
     def _open(self, given: dict[str, Any], group: str) -> Consumer:
         from confluent_kafka import Consumer, KafkaException
@@ -75,6 +77,18 @@ class KafkaSource:
             return Consumer(config)
         except KafkaException as e:
             raise failed("The Kafka connection's settings are not valid,", e.args[0]) from e
+
+    def _unframing(
+        self, connection: Kafka, opening: Opening, stack: ExitStack
+    ) -> Callable[[bytes], Document] | None:
+        options = self._options.schema_registry
+        if options is UNSET:
+            return None
+        from brookmill.connections.schema_registry.framing import Unframing
+
+        registry = open_registry(options.connection_name, connection, opening)
+        stack.callback(registry.close)
+        return Unframing(registry)
 
     def _begin(self, position: Any) -> None:
         now = self._clock.monotonic()
@@ -107,11 +121,11 @@ class KafkaSource:
             self._partitions[index].checkpoint = offset
         self._commit(position)
 
-    def lag(self, watermarks: Mapping[int, int]) -> dict[str, Any]:  # noqa: ARG002
-        return self._partitions.stats(self._idle(self._clock.monotonic()))
+    def lag(self, watermarks: Mapping[int, int]) -> dict[str, Any]:
+        return self._partitions.stats(self._idle(self._clock.monotonic()), watermarks)
 
     def close(self) -> None:
-        self._consumer.close()
+        self._closing.close()
 
     def _discover(self, now: float) -> None:
         """A broker that does not answer is asked again later: reading goes on as long as it can."""

@@ -17,7 +17,7 @@ import structlog
 from msgspec import UNSET
 
 from brookmill.connections.egress.http import client
-from brookmill.connections.json_reply import JSONReply, json_reply
+from brookmill.connections.json_reply import JSONReply, basic, json_reply
 from brookmill.errors import ConnectionFailed
 
 if TYPE_CHECKING:
@@ -110,11 +110,6 @@ class Tokens:
         if isinstance(lifetime, (int, float)) and 0 < lifetime < 1e9:
             return Token(text, now + lifetime)
         return Token(text, expiry(text) or now + _UNTOLD)
-
-
-def basic(user: str, password: str) -> str:
-    """The Authorization header of RFC 7617."""
-    return f"Basic {base64.b64encode(f'{user}:{password}'.encode()).decode()}"
 
 
 def refusal(status: int, code: object) -> ConnectionFailed:

@@ -3,15 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import ClassVar, Literal
+from typing import TYPE_CHECKING, ClassVar, Literal
 
 import msgspec
 from msgspec import UNSET, UnsetType
 
-from brookmill.connections import CONNECTIONS
+from brookmill.connections import CONNECTIONS, Opening
 from brookmill.connections.host import is_http_url
 from brookmill.domain.connection import Connection, Variants
 from brookmill.domain.secret import Secret
+from brookmill.errors import ConnectionFailed
+
+if TYPE_CHECKING:
+    from brookmill.connections.kafka import Kafka
+    from brookmill.connections.schema_registry.registry import Registry
 
 
 class SchemaRegistryAuthentication(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
@@ -57,3 +62,21 @@ class SchemaRegistry(Connection, frozen=True, kw_only=True, tag="SchemaRegistry"
                 yield "Invalid schemaRegistryUrls: 1 to 10 different URLs are allowed"
         if self.schema_registry_authentication is not UNSET:
             yield from self.schema_registry_authentication.problems()
+
+
+def open_registry(name: str, kafka: Kafka, opening: Opening) -> Registry:
+    """The registry that the pipeline calls ``name``. ``kafka``: whose login it may take over.
+
+    Raises ConnectionFailed (420).
+    """
+    from brookmill.connections.schema_registry.registry import Registry
+
+    connection = opening.connections.get(name)
+    if not isinstance(connection, SchemaRegistry):
+        raise ConnectionFailed(
+            f"{name} is no connection of type SchemaRegistry",
+            retry=False,
+            code=420,
+            name="StreamProcessorInvalidOptions",
+        )
+    return Registry(connection, kafka, opening)
