@@ -33,10 +33,6 @@ SPEC = (PlanError, RecursionError)
 DOCUMENT = (DocumentError, RecursionError, UnicodeEncodeError)
 
 
-class Wrong(Exception):
-    """The program did what it must not do."""
-
-
 def ask(seed: int) -> None:
     """Make and ask the input of ``seed``. Raises whatever must not be raised."""
     source = random.Random(seed)
@@ -143,10 +139,9 @@ def batch(source: random.Random) -> None:
     times = [START + source.randrange(-5_000, 5_000) for _ in raws]
     for reference in (False, True):
         program = planned.program("json", VirtualClock(START / 1000), reference=reference)
-        letters = program.push(Batch(raws, times))[1] + program.tick(START + 60_000, START)[1]
-        strange = [letter.reason for letter in letters if letter.reason.startswith("internal error")]
-        if strange:
-            raise Wrong(strange[0])
+        # What is no fault of a document is raised.
+        program.push(Batch(raws, times))
+        program.tick(START + 60_000, START)
         program.restore(program.snapshot())
 
 

@@ -79,7 +79,9 @@ def bombs(wanted: str) -> list[str]:
     return [f"{answer['bomb']}: {answer['trouble']}" for answer in answers if answer["trouble"]]
 
 
-@pytest.mark.parametrize("wanted", ["pattern", "decimal", "at the limit", "too deep", "digits"])
+@pytest.mark.parametrize(
+    "wanted", ["pattern", "decimal", "at the limit", "too deep", "digits", "doubles", "unwound"]
+)
 def test_bombs_are_defused(wanted: str) -> None:
     found = bombs(wanted)
     assert not found, "\n".join(found)

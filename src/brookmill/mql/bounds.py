@@ -13,6 +13,16 @@ from brookmill.mql.values import Value
 #: Longest string and largest array that an operator builds, in characters and items; 16 MB is MongoDB's own.
 MAX_TEXT = 16 * 1024 * 1024
 MAX_ITEMS = 1_000_000
+#: Most documents that several ``$unwind`` stages together make of one; one by itself makes as many as there
+#: are items.
+MAX_ROWS = 1 << 17
+
+
+class TooManyRows(MQLError):
+    """Stages make more documents of one than there may be; what was made of it so far counts for nothing."""
+
+    def __init__(self) -> None:
+        super().__init__(f"$unwind makes more than {MAX_ROWS} documents of one", 146)
 
 
 #: The variable under which the loops of an expression share their ``Growth``.
@@ -78,10 +88,10 @@ class Growth:
 
     #: The types of values that can grow.
     GROWING: Final = frozenset({str, list, dict})
-    #: About half a second, in items copied.
+    #: A quarter to half a second, in items copied.
     LIMIT: Final = 1 << 26
     #: What a step costs and a loop before its first one, in items copied; so many characters cost as one.
-    STEP, LOOP, CHARACTERS = 64, 512, 16
+    STEP, LOOP, CHARACTERS = 112, 512, 16
     #: What it costs to visit an array or object, and an item of it.
     VISIT, ITEM = 384, 16
 

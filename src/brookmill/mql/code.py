@@ -13,6 +13,7 @@ from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any, Final
 
 from brookmill.clock import SystemClock
+from brookmill.mql.bounds import MAX_ROWS, TooManyRows
 from brookmill.mql.values import MISSING, Value, type_name
 
 if TYPE_CHECKING:
@@ -173,6 +174,13 @@ class Code:
         An item that fails does not keep the others from going on.
         """
         rest = self.fresh("rest")
+        if self.loops:
+            self.line(f"made += len({items})")
+            with self.block(f"if made > {MAX_ROWS}:"):
+                self.line("out.cut(mark)")
+                self.line(f"raise {self.bind(TooManyRows, 'TooManyRows')}")
+        else:
+            self.line("made, mark = 0, len(out)")
         if self.position is not None:
             self.line(f"drops[{self.position}] += 1 - len({items})")
         self.line(f"{rest} = iter({items})")
@@ -190,6 +198,9 @@ class Code:
         ]
         for depth in range(len(self.loops), 0, -1):
             self.indent -= 2
+            if len(self.loops) > 1:
+                self.line(f"    except {self.bind(TooManyRows, 'TooManyRows')}:")
+                self.line("        raise")
             self.line("    except Exception:")
             for text in rescue(f"{{{', '.join(chosen[:depth])}}}"):
                 self.line(f"        {text}")

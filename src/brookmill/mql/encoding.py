@@ -17,6 +17,7 @@ from bson.dbref import DBRef
 
 from brookmill.mql.bounds import Growth, charge, close_growth, open_growth
 from brookmill.mql.errors import MQLError
+from brookmill.mql.size import bounded_document
 from brookmill.mql.values import (
     DATETIME_MAX_MS,
     Value,
@@ -38,8 +39,8 @@ class Encoding(msgspec.Struct, frozen=True):
 
 
 RELAXED = Encoding()
-#: Characters of a text whose length counts when the document is written.
-_LONG = 1000
+#: Characters of a text whose length counts when the document is written; what an item counts.
+_LONG, _ITEM = 1000, 32
 _ISO = orjson.OPT_UTC_Z | orjson.OPT_NAIVE_UTC
 _OPTIONS = (
     orjson.OPT_PASSTHROUGH_DATETIME | orjson.OPT_PASSTHROUGH_SUBCLASS | orjson.OPT_PASSTHROUGH_DATACLASS
@@ -58,9 +59,25 @@ def iso_text(date: Value) -> str | None:
 def encoder(encoding: Encoding = RELAXED) -> Callable[[Value], bytes]:
     """The function that writes one value as ``encoding`` says. It takes any value and never loses one.
 
-    Raises MQLError for what JSON cannot hold: values nested too deeply, and texts that are no UTF-8;
-    and for values far beyond 16 MB, as they come of one value standing in many places.
+    Raises MQLError for what JSON cannot hold: values nested too deeply, and texts that are no UTF-8; and for
+    values that are too large, as they come of one value standing in many places.
     """
+    quick, exact = quick_encoder(encoding), exact_encoder(encoding)
+
+    def encode(value: Value) -> bytes:
+        try:
+            bounded_document(value)
+            text = quick(value)
+        except (TypeError, RecursionError):
+            return exact(value)
+        # What JSON has no number for shows as null in the quick text.
+        return exact(value) if b"null" in text else text
+
+    return encode
+
+
+def exact_encoder(encoding: Encoding) -> Callable[[Value], bytes]:
+    """As ``encoder``, with a look at every single value."""
     write = _WRITERS[encoding.format]
     iso = encoding.dates == "ISO8601"
 
@@ -83,7 +100,7 @@ def quick_encoder(encoding: Encoding = RELAXED) -> Callable[[Value], bytes]:
     """
     write = _WRITERS[encoding.format]
     if encoding.format == "canonicalJson":
-        return encoder(encoding)
+        return exact_encoder(encoding)
     iso = encoding.dates == "ISO8601"
     dumps = orjson.dumps
     date_writer = write_date(encoding)
@@ -120,10 +137,10 @@ def _plain(value: Value, write: Callable[[Value, str], Any], iso: bool) -> Any:
     if value is None or value is True or value is False:
         return value
     if isinstance(value, dict):
-        charge(Growth.of(len(value)), "the document")
+        charge(Growth.VISIT + len(value) * _ITEM, "the document")
         return {name: _plain(member, write, iso) for name, member in value.items()}
     if isinstance(value, (list, tuple)):
-        charge(Growth.of(len(value)), "the document")
+        charge(Growth.VISIT + len(value) * _ITEM, "the document")
         return [_plain(item, write, iso) for item in value]
     kind = type_name(value)
     if iso and kind == "date" and (text := iso_text(value)) is not None:
@@ -230,19 +247,3 @@ _WRITERS: dict[str, Callable[[Value, str], Any]] = {
     "canonicalJson": _canonical,
     "basicJson": _basic,
 }
-
-
-def safe_encoder(encoding: Encoding = RELAXED) -> Callable[[Value], bytes]:
-    """As ``encoder``, quick where it can be: what JSON cannot hold shows as ``null`` in the quick text, or
-    fails.
-    """
-    quick, exact = quick_encoder(encoding), encoder(encoding)
-
-    def encode(value: Value) -> bytes:
-        try:
-            text = quick(value)
-        except TypeError:
-            return exact(value)
-        return exact(value) if b"null" in text else text
-
-    return encode

@@ -12,13 +12,21 @@ import pcre2
 from bson import Regex
 from pcre2 import _cy
 
-from brookmill.mql.bounds import Growth, charge
+from brookmill.mql.bounds import Growth, charge, growth_in_hand
 from brookmill.mql.errors import MQLError
 from brookmill.mql.values import Document, Value, type_name
 
-#: Steps one match may take, and the memory it may use in KiB. PCRE2 lets a pattern lower its limits, never
-#: raise them.
-_LIMITS = b"(*LIMIT_MATCH=200000)(*LIMIT_HEAP=8192)"
+#: Steps a match may take from one place of a text; PCRE2 counts anew at each.
+_MOST_STEPS = 200_000
+#: Steps from each place of a text that is searched in one go: the most that keep the whole bounded. Where
+#: more are needed, each place is looked at by itself, for which it is charged.
+_STEPS = (20_000, 2_000, 200, 20)
+#: All of them together; a step takes about a nanosecond.
+_ALL_STEPS = 100_000_000
+#: What it costs to look at one place by itself, and as many steps as there may be, in items copied.
+_LOOK, _LONG_LOOK = 320, 80_000
+#: Longest text that the interpreter searches: it goes through the rest of the text at each place.
+_INTERPRETED = 16_384
 #: ``u`` says what is always so: patterns and texts are UTF-8.
 _FLAGS = {"i": pcre2.I, "m": pcre2.M, "s": pcre2.S, "x": pcre2.X, "u": pcre2.NOFLAG}
 _LETTERS = ((re.IGNORECASE, "i"), (re.MULTILINE, "m"), (re.DOTALL, "s"), (re.VERBOSE, "x"))
@@ -26,12 +34,15 @@ _LETTERS = ((re.IGNORECASE, "i"), (re.MULTILINE, "m"), (re.DOTALL, "s"), (re.VER
 #: PCRE2 bits. The binding sets the first two for Python's habits; without them ``\w \d \s`` know ASCII
 #: only and ``\x{e9}`` is a character, as in MongoDB.
 _UCP, _ALT_BSUX = 0x0002_0000, 0x0000_0002
-_NO_UTF_CHECK = 0x4000_0000
-#: The machine code's stack is small; the interpreter takes the heap, up to its limit.
-_JIT_STACK_LIMIT = -46
+_NO_UTF_CHECK, _ANCHORED = 0x4000_0000, 0x8000_0000
+#: Errors: too many steps; the machine code's stack, which is small. The interpreter takes the heap, up to its
+#: limit.
+_MATCH_LIMIT, _JIT_STACK_LIMIT = -47, -46
 _CONTEXT = _cy.create_match_context()
 
 MAX_PATTERN = 32764
+#: Bytes that the limits take in front of a pattern.
+_PREFIX = len(b"(*LIMIT_MATCH=20000)(*LIMIT_HEAP=8192)")
 #: Characters of a short pattern; what it costs to compile an empty one, in items copied.
 _SHORT, _COMPILING = 200, 1 << 13
 
@@ -40,31 +51,66 @@ class Pattern:
     """A compiled pattern. It works on UTF-8 bytes, so that no offset is counted twice."""
 
     def __init__(self, pattern: bytes, flags: int) -> None:
-        self._source = _LIMITS + pattern
+        self._source = pattern
         self._flags = flags
-        self._quick = self._compiled()
-        with contextlib.suppress(pcre2.LibraryError):  # a pattern may ask for the interpreter
-            _cy.jit_compile(self._quick)
-        self.groups: int = _cy.pattern_capture_count(self._quick)
+        self._programs: dict[tuple[int, bool], Any] = {}
+        self.groups: int = _cy.pattern_capture_count(self._program(_STEPS[0]))
 
-    def _compiled(self) -> Any:
-        return _cy.compile(self._source, self._flags | pcre2.U, _UCP | _ALT_BSUX)
-
-    @functools.cached_property
-    def _patient(self) -> Any:
-        return self._compiled()
+    def _program(self, steps: int, *, interpreted: bool = False) -> Any:
+        """The pattern bounded to so many steps from each place. Raises pcre2.PatternError."""
+        program = self._programs.get((steps, interpreted))
+        if program is None:
+            # PCRE2 lets a pattern lower its limits, never raise them.
+            source = b"(*LIMIT_MATCH=%d)(*LIMIT_HEAP=8192)" % steps + self._source
+            program = _cy.compile(source, self._flags | pcre2.U, _UCP | _ALT_BSUX)
+            if not interpreted:
+                with contextlib.suppress(pcre2.LibraryError):  # a pattern may ask for the interpreter
+                    _cy.jit_compile(program)
+            self._programs[steps, interpreted] = program
+        return program
 
     def at(self, text: bytes, start: int) -> Any:
         """The first match at or behind byte ``start``; None for none. Raises MQLError at the limits."""
+        length = len(text) - start
+        steps = _STEPS[0]
+        if length * steps > _ALL_STEPS:
+            steps = next((steps for steps in _STEPS if steps * length <= _ALL_STEPS), _STEPS[-1])
         try:
             try:
-                return _cy.match(self._quick, text, len(text), start, _CONTEXT, _NO_UTF_CHECK)[0]
+                return self._match(text, start, steps)
             except pcre2.LibraryError as e:
-                if e.code != _JIT_STACK_LIMIT:
+                if e.code != _MATCH_LIMIT:
                     raise
-                return _cy.match(self._patient, text, len(text), start, _CONTEXT, _NO_UTF_CHECK)[0]
+                return self._from_place_to_place(text, start)
         except pcre2.LibraryError as e:
             raise MQLError(f"Error occurred while executing the regular expression: {e}", 51156) from None
+
+    def _match(self, text: bytes, start: int, steps: int, options: int = 0) -> Any:
+        options |= _NO_UTF_CHECK
+        try:
+            return _cy.match(self._program(steps), text, len(text), start, _CONTEXT, options)[0]
+        except pcre2.LibraryError as e:
+            if e.code != _JIT_STACK_LIMIT or len(text) > _INTERPRETED:
+                raise
+        growth_in_hand().spend(_LONG_LOOK, "a regular expression")
+        program = self._program(steps, interpreted=True)
+        return _cy.match(program, text, len(text), start, _CONTEXT, options)[0]
+
+    def _from_place_to_place(self, text: bytes, start: int) -> Any:
+        growth = growth_in_hand()
+        while start <= len(text):
+            growth.spend(_LOOK, "a regular expression")
+            try:
+                found = self._match(text, start, _STEPS[1], _ANCHORED)
+            except pcre2.LibraryError as e:
+                if e.code != _MATCH_LIMIT:
+                    raise
+                growth.spend(_LONG_LOOK, "a regular expression")
+                found = self._match(text, start, _MOST_STEPS, _ANCHORED)
+            if found is not None:
+                return found
+            start = _next(text, start)
+        return None
 
     def found_in(self, text: str) -> bool:
         """Whether there is a match. Raises MQLError."""
@@ -121,7 +167,7 @@ def _compile(pattern: str, options: str) -> Pattern:
     try:
         return Pattern(_bytes(pattern, 51111), flags)
     except pcre2.PatternError as e:
-        text = f"{e.msg.partition('; ')[2]} at offset {max(0, e.pos - len(_LIMITS))}"
+        text = f"{e.msg.partition('; ')[2]} at offset {max(0, e.pos - _PREFIX)}"
         raise MQLError(f"Invalid Regex: {text}", 51111) from None
 
 

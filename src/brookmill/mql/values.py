@@ -31,6 +31,8 @@ from typing import Any, Final, TypeAlias, final
 from bson import Binary, Code, DatetimeMS, Decimal128, Int64, MaxKey, MinKey, ObjectId, Regex, Timestamp
 from bson.dbref import DBRef
 
+from brookmill.mql.errors import MQLError
+
 Value: TypeAlias = Any
 Document: TypeAlias = dict[str, Any]
 
@@ -153,9 +155,11 @@ def truthy(value: Value) -> bool:
 
 
 def date_from_ms(ms: int) -> Value:
-    """The date that lies ``ms`` milliseconds after the epoch."""
+    """The date that lies ``ms`` milliseconds after the epoch. Raises MQLError beyond 64 bits."""
     if DATETIME_MIN_MS <= ms <= DATETIME_MAX_MS:
         return EPOCH + ms * _MS
+    if not INT64_MIN <= ms <= INT64_MAX:
+        raise MQLError(f"date overflow: {ms} milliseconds need more than 64 bits", 15)
     return DatetimeMS(ms)
 
 

@@ -33,6 +33,10 @@ class Asked(Output):
         self.places.append(place)
         self.times.append(time)
 
+    def cut(self, count: int) -> None:
+        Output.cut(self, count)
+        del self.metas[count:], self.places[count:], self.times[count:]
+
     def meta(self, i: int, _: int | None) -> Document:
         return self.metas[i]
 

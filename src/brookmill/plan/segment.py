@@ -19,10 +19,11 @@ from brookmill.connections import Form
 from brookmill.mql.code import Code, Val
 from brookmill.mql.dates import INSTANTS, event_time
 from brookmill.mql.ejson import MAX_DEPTH, may_be_deep
-from brookmill.mql.encoding import RELAXED, Encoding, quick_encoder, safe_encoder, write_date
+from brookmill.mql.encoding import RELAXED, Encoding, encoder, quick_encoder, write_date
 from brookmill.mql.expression import Call, Expression
 from brookmill.mql.shape import Overlaid, Plain, Shape
-from brookmill.mql.values import date_from_ms
+from brookmill.mql.size import MAX_DOCUMENT, bounded_document
+from brookmill.mql.values import DATETIME_MAX_MS, INT32_MAX, date_from_ms
 from brookmill.plan.decoding import Detour, Projected, Recorder, projected_decoder
 from brookmill.plan.links import Link, Step
 
@@ -33,6 +34,8 @@ _SAFE = {"string", "bool", "int", "date", "null", "missing", "objectId"}
 _CONTAINERS = frozenset({dict, list, tuple})
 MAX_DOUBLE = 1.7976931348623157e308
 MAX_LOOPS = 3
+#: Copies of a whole document that together need not be looked at for their size.
+MAX_COPIES = 8
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,6 +111,7 @@ class Segment:
         if link.window is not None:
             self._write_window(code)
         if link.blocking is not None:
+            _bound_parts(code)
             link.blocking.emit_add(code, "into")
         else:
             self._write_output(code)
@@ -134,7 +138,7 @@ class Segment:
 
     @staticmethod
     def _write_time_field(code: Code, field: Expression) -> None:
-        """The event time into ``t``: text that ``$toDate`` would read is read without making a date of it."""
+        """The event time into ``t``: text and longs that ``$toDate`` takes are read without making a date."""
         if not isinstance(field, Call) or field.operator.name != "$toDate":
             code.line(f"t = {code.call(event_time, code.local(field.emit(code)))}")
             return
@@ -149,6 +153,8 @@ class Segment:
                 code.line(f"t = {heads}[{text}[:19]] + {tails}[{text}[19:]]")
             with code.block("except KeyError:"):
                 code.line(f"t = {code.call(INSTANTS.read, text)}")
+        with code.block(f"elif type({text}) is int and {INT32_MAX} < {text} <= {DATETIME_MAX_MS}:"):
+            code.line(f"t = {text}")
         with code.block("else:"):
             code.line(f"t = {code.call(event_time, code.call(field.operator.function, operand))}")
 
@@ -171,6 +177,8 @@ class Segment:
         columns = [(name, code.local(value)) for name, value in columns]
         if self.encodes:
             code.shape = code.shape.mapped(functools.partial(self._for_json, code))
+        if not self.encodes:
+            _bound_parts(code)
         document = code.shape.whole(code)
         if self.encodes:
             document = self._encoded(code, document)
@@ -197,14 +205,20 @@ class Segment:
     def _encoded(self, code: Code, document: str) -> str:
         """Text that encodes the document; what the quick encoder would write wrongly goes to the safe one."""
         quick = code.bind(quick_encoder(self.encoding), "encode")
-        safe = code.bind(safe_encoder(self.encoding), "safe_encode")
-        doubts = []
+        safe = code.bind(encoder(self.encoding), "safe_encode")
+        doubts, texts, copies = [], 0, 0
         for part in code.shape.parts():
-            if part is None or part.type in ("array", "object"):
-                if part is None or not part.clean:
-                    return f"{safe}({document})"
-            elif not part.clean and not part.known and part.type not in _SAFE:
-                doubts.append(_doubt(part))
+            if part is None or (part.type in ("array", "object") and not part.clean):
+                return f"{safe}({document})"
+            copies += part.clean
+            if not part.clean and not part.known:
+                texts += part.type in (None, "string")
+                if part.type not in _SAFE:
+                    doubts.append(_doubt(part))
+        if texts > MAX_COPIES:
+            return f"{safe}({document})"
+        if copies > MAX_COPIES:
+            doubts.append(f"len(value) > {MAX_DOCUMENT // copies}")
         if not doubts:
             return f"{quick}({document})"
         return f"({safe} if {' or '.join(doubts)} else {quick})({document})"
@@ -286,6 +300,13 @@ class Segment:
             if not self.windows_by_clock:
                 lines += ["high = windows.high(partition)", "trigger = windows.trigger(partition)"]
         return lines
+
+
+def _bound_parts(code: Code) -> None:
+    """Refuse a document that holds a computed part too large to be kept."""
+    for part in code.shape.parts():
+        if part is not None and not part.clean and not part.known and part.type in (None, "array", "object"):
+            code.line(code.call(bounded_document, part))
 
 
 def _doubt(part: Val) -> str:

@@ -2,19 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 from brookmill.connections import Output
 from brookmill.errors import DocumentError
+from brookmill.mql.bounds import MAX_ROWS, TooManyRows
 from brookmill.mql.dates import event_time
 from brookmill.mql.ejson import parse_with_digits
 from brookmill.mql.encoding import encoder
+from brookmill.mql.size import bounded_document
 from brookmill.mql.values import MISSING, Document, Value, date_from_ms
 from brookmill.plan.asked import Asked
 from brookmill.plan.links import Step
 from brookmill.plan.segment import Segment, Way
 from brookmill.stages import Collector, Row
+from brookmill.stages.unwind import Unwind
 from brookmill.stages.windows import Windows
 
 #: Stream metadata of the i-th document with event time t.
@@ -122,28 +125,47 @@ class Track:
             out.seen[i] = time
         if self._link.ts_field is not None:
             document = {**document, self._link.ts_field: date_from_ms(time)}
-        rows = self._through(self._link.steps, [Row(document, meta(i, time), self._now)], chosen)
-        for row in rows:
-            self._end(i, row, time, out, chosen)
+        first, before = Row(document, meta(i, time), self._now), len(out)
+        try:
+            for row in self._through(self._link.steps, [first], chosen):
+                self._end(i, row, time, out, chosen)
+        except TooManyRows as e:
+            out.cut(before)
+            steps = (*self._link.steps, *self._link.inner)
+            self._bury(max(s.position for s in steps if s.stage.name == "$unwind"), first, str(e))
 
-    def _through(self, steps: Iterable[Step], rows: list[Row], chosen: Chosen) -> list[Row]:
-        """The rows after the steps. Up to the last choice all was counted and buried before."""
-        seen = max(chosen, default=0)
+    def _through(self, steps: Iterable[Step], rows: Iterable[Row], chosen: Chosen) -> Iterable[Row]:
+        """The rows after the steps. Up to the last choice all was counted and buried before.
+
+        Raises TooManyRows when asked for them.
+        """
+        seen, unwinds = max(chosen, default=0), 0
         for step in steps:
+            unwinds += step.stage.name == "$unwind"
             if step.position <= seen:
                 rows = [made for row in rows for made in _again(step, row, chosen)]
             else:
-                rows = [made for row in rows for made in self._applied(step, row)]
+                most = MAX_ROWS if step.stage.name == "$unwind" and unwinds > 1 else None
+                rows = self._applied(step, rows, most)
         return rows
 
-    def _applied(self, step: Step, row: Row) -> list[Row]:
-        try:
-            made = list(step.stage.apply(row))
-        except Exception as e:
-            self._bury(step.position, row, _reason(e))
-            return []
-        self._drops[step.position] += 1 - len(made)
-        return made
+    def _applied(self, step: Step, rows: Iterable[Row], most: int | None) -> Iterator[Row]:
+        """What a stage makes of rows, each only when it is asked for. Raises TooManyRows beyond ``most``."""
+        count = 0
+        for row in rows:
+            self._drops[step.position] += 1
+            try:
+                made = step.stage.apply(row)
+            except Exception as e:
+                self._bury(step.position, row, _reason(e))
+                self._drops[step.position] -= 1
+                continue
+            for one in made:
+                count += 1
+                if most is not None and count > most:
+                    raise TooManyRows
+                self._drops[step.position] -= 1
+                yield one
 
     def _end(self, i: int, row: Row, time: int | None, out: Output, chosen: Chosen) -> None:
         if self._windows is not None and time is not None:
@@ -174,6 +196,7 @@ class Track:
 
     def _add(self, collector: Collector, row: Row) -> None:
         try:
+            bounded_document(row.document)
             collector.add(row)
         except Exception as e:
             self._bury(self._link.blocking_position, row, _reason(e))
@@ -182,6 +205,8 @@ class Track:
         env = row.env()
         try:
             columns = {n: e.evaluate(env) for n, e in (self._link.columns or {}).items()}
+            if self._encode is None:
+                bounded_document(row.document)
             value: Value = row.document if self._encode is None else self._encode(row.document)
         except Exception as e:
             self._bury(self._link.sink_position, row, _reason(e))
@@ -195,10 +220,11 @@ class Track:
 def _again(step: Step, row: Row, chosen: Chosen) -> list[Row]:
     """What a stage made of a row before; of several only the chosen one."""
     try:
-        made = list(step.stage.apply(row))
+        if step.position in chosen and isinstance(step.stage, Unwind):
+            return [step.stage.one(row, chosen[step.position])]
+        return list(step.stage.apply(row))
     except Exception:
         return []
-    return made[chosen[step.position] :][:1] if step.position in chosen else made
 
 
 def _document(value: Value) -> Document:
@@ -211,8 +237,13 @@ def _document(value: Value) -> Document:
 
 
 def _reason(error: Exception) -> str:
+    """Why the document is a dead letter. Raises again what is no fault of it: our bugs are not buried."""
     if isinstance(error, DocumentError):
         return str(error)
     if isinstance(error, RecursionError):
         return "the document is nested too deeply"
-    return f"internal error: {type(error).__name__}: {error}"[:500]
+    if isinstance(error, MemoryError):
+        return "the document takes too much memory"
+    if isinstance(error, UnicodeEncodeError):
+        return "a string is no valid UTF-8"
+    raise error

@@ -4,10 +4,9 @@ from __future__ import annotations
 
 from typing import Any
 
-from bson import encode
-
 from brookmill.mql.code import Code
-from brookmill.mql.values import Value, storable
+from brookmill.mql.size import bson_size
+from brookmill.mql.values import Value
 from brookmill.stages import Results, Row
 
 
@@ -37,7 +36,7 @@ class Buffer:
         if not self.rows:
             return 0
         sample = self.rows[:: max(1, len(self.rows) // 16)]
-        return len(self.rows) * sum(len(encode(storable(row.document))) for row in sample) // len(sample)
+        return len(self.rows) * sum(bson_size(row.document) for row in sample) // len(sample)
 
 
 def emit_row(code: Code, collector: str) -> None:

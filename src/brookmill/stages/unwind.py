@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+import functools
+import itertools
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import ClassVar, Self
 
@@ -79,17 +81,22 @@ class Unwind:
 
     def placed(self, value: Value) -> list[tuple[Value, Value]]:
         """The items with the position of each; null for what is no item of an array."""
-        items = self.items(value)
-        if isinstance(value, list) and value:
-            return [(item, Int64(position)) for position, item in enumerate(items)]
-        return [(item, None) for item in items]
+        return list(zip(self.items(value), _positions(value), strict=False))
 
     def apply(self, row: Row) -> Iterable[Row]:
-        for item, position in self.placed(reached(row.document, self.path)):
-            document = replaced(row.document, self.path, item)
-            if self.index is not None:
-                document = paths.written(document, self.index, position)
-            yield row.having(document)
+        value = reached(row.document, self.path)
+        return map(functools.partial(self._row, row), self.items(value), _positions(value))
+
+    def one(self, row: Row, at: int) -> Row:
+        """What ``apply`` gives at a position."""
+        items = self.items(value := reached(row.document, self.path))
+        return self._row(row, items[at], Int64(at) if items is value else None)
+
+    def _row(self, row: Row, item: Value, position: Value) -> Row:
+        document = replaced(row.document, self.path, item)
+        if self.index is not None:
+            document = paths.written(document, self.index, position)
+        return Row(document, row.meta, row.now)
 
     def emit(self, code: Code) -> None:
         name, rest = self.path[0], self.path[1:]
@@ -118,6 +125,11 @@ class Unwind:
             text = code.call(paths.written, before, code.bind(index[1:]), position)
             position = code.local(Val(text, missing=False))
         code.shape = Overlaid(code.shape, {index[0]: position})
+
+
+def _positions(value: Value) -> Iterator[Value]:
+    """Those of the items of an array; null for what is no item of an array."""
+    return map(Int64, itertools.count()) if isinstance(value, list) and value else itertools.repeat(None)
 
 
 def _field_path(spec: str, place: Place) -> tuple[str, ...]:

@@ -1,0 +1,92 @@
+"""What one document may take: beyond it is a dead letter, and our own bugs are none."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from brookmill.clock import VirtualClock
+from brookmill.connections import Batch, DeadLetter, Form
+from brookmill.mql import Document
+from brookmill.plan import plan
+from brookmill.plan.program import Program
+
+START = 1_700_000_000_000
+BOTH = pytest.mark.parametrize("reference", [False, True], ids=["generated", "reference"])
+DOUBLED: list[Document] = [{"$set": {"a": ["$a", "$a"]}}] * 40
+GROUPED: Document = {"$group": {"_id": None, "all": {"$push": "$$ROOT"}}}
+
+
+def windowed(*stages: Document) -> Document:
+    return {"$tumblingWindow": {"interval": {"size": 1, "unit": "second"}, "pipeline": [*stages]}}
+
+
+def program(stages: list[Document], accepts: Form, *, reference: bool) -> Program:
+    clock = VirtualClock(START / 1000)
+    return plan([{"$source": {"documents": []}}, *stages], {}, sinkless=True).program(
+        accepts, clock, reference=reference
+    )
+
+
+def pushed(running: Program, *documents: Any) -> tuple[list[Any], list[DeadLetter]]:
+    out, letters = running.push(Batch(list(documents), [START] * len(documents), form="document"))
+    late, more = running.tick(START + 60_000, START)
+    return [*out.values, *late.values], [*letters, *more]
+
+
+@BOTH
+@pytest.mark.parametrize("accepts", ["json", "document"])
+def test_a_document_that_doubles_is_refused(accepts: Form, reference: bool) -> None:
+    running = program([*DOUBLED, {"$match": {"b": 1}}], accepts, reference=reference)
+    values, letters = pushed(running, {"a": 1, "b": 1}, {"a": 1, "b": 2})
+    assert not values
+    (letter,) = letters
+    assert "more than 131072000" in letter.reason
+
+
+@BOTH
+@pytest.mark.parametrize("inside", [False, True])
+def test_a_window_does_not_keep_it(inside: bool, reference: bool) -> None:
+    stages = [windowed(*DOUBLED, GROUPED)] if inside else [*DOUBLED, windowed(GROUPED)]
+    values, letters = pushed(program(stages, "document", reference=reference), {"a": 1})
+    assert not values
+    assert [letter.operator for letter in letters] == ["TumblingWindowOperator"] or len(letters) == 1
+
+
+@BOTH
+def test_rows_without_end_count_for_nothing(reference: bool) -> None:
+    thousand: Document = {"$range": [0, 1_000]}
+    stages: list[Document] = [{"$set": {"a": {"$cond": ["$many", thousand, [1]]}, "b": thousand}}]
+    stages += [{"$unwind": "$a"}, {"$unwind": "$b"}, {"$match": {"b": {"$lt": 2}}}]
+    values, letters = pushed(
+        program(stages, "document", reference=reference), {"many": True}, {"many": False}
+    )
+    assert [value["many"] for value in values] == [False, False]
+    (letter,) = letters
+    assert letter.document["many"] is True
+    assert "$unwind makes more than" in letter.reason
+
+
+@BOTH
+def test_one_unwind_makes_as_many_as_there_are_items(reference: bool) -> None:
+    running = program([{"$unwind": "$a"}, {"$match": {"a": 199_999}}], "document", reference=reference)
+    values, letters = pushed(running, {"a": list(range(200_000))})
+    assert values == [{"a": 199_999}]
+    assert not letters
+
+
+@BOTH
+def test_what_fails_in_each_row_does_not_cost_all_rows_anew(reference: bool) -> None:
+    running = program(
+        [{"$unwind": "$a"}, {"$set": {"b": {"$divide": [1, "$a"]}}}], "json", reference=reference
+    )
+    _, letters = pushed(running, {"a": [0] * 20_000})
+    assert len(letters) == 20_000
+
+
+@BOTH
+def test_our_own_bugs_are_not_buried(reference: bool) -> None:
+    running = program([{"$set": {"b": {"$add": ["$a", 1]}}}], "document", reference=reference)
+    with pytest.raises(TypeError, match="object is no BSON value"):
+        pushed(running, {"a": object()})
