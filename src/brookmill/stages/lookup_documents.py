@@ -8,8 +8,8 @@ from typing import Any, Self
 
 from brookmill.connections import Answer, Asker, Opening, Output
 from brookmill.errors import DocumentError
-from brookmill.mql import MQLError, run_pipeline
-from brookmill.mql.expression import Expression, parse_expression
+from brookmill.mql import MISSING, MQLError, run_pipeline
+from brookmill.mql.expression import Env, Expression, parse_expression
 from brookmill.mql.values import Document, Value
 from brookmill.stages import Place
 
@@ -41,8 +41,9 @@ class LookupDocuments:
 
     def found(self, let: Document, now: Callable[[], int]) -> list[Document]:
         """What the pipeline gives. Raises DocumentError."""
-        env = {"ROOT": {}, "CURRENT": {}, "@meta": {}, "@now": now}
-        documents: Value = self.documents.evaluate({**env, **let})
+        env: Env = {"ROOT": {}, "CURRENT": {}, "@meta": {}, "@now": now}
+        env |= {name: let.get(name, MISSING) for name in self.variables}
+        documents: Value = self.documents.evaluate(env)
         if type(documents) is not list or not all(type(one) is dict for one in documents):
             raise DocumentError("$documents must give an array of objects")
         return run_pipeline(self.stages, documents) if self.stages else documents

@@ -9,12 +9,10 @@ from typing import TYPE_CHECKING, Any
 from bson import Int64, Timestamp
 
 from brookmill.connections import Batch, Opening
-from brookmill.connections.cluster.change_stream import ChangeStream, Start, given_start, now
+from brookmill.connections.cluster.change_stream import ChangeStream, given_start
 from brookmill.connections.cluster.client import connected, date_of
 from brookmill.connections.cluster.initial_sync import InitialSync
 from brookmill.connections.cluster.source_options import ChangeStreamOptions
-from brookmill.connections.cluster.trouble import told
-from brookmill.errors import ConnectionFailed
 from brookmill.mql.values import Document, date_from_ms
 
 if TYPE_CHECKING:
@@ -51,13 +49,15 @@ class ClusterSource:
         else:
             self._start = position["stream"]
         if self._options.syncs and (position is None or "copy" in position):
-            if position is None:
-                self._start = self._now()
+            # The stream is opened before anything is copied: to know where to go on from, and whether it may
+            # be read at all.
+            stream = self._follow()
+            self._start = stream.position
+            stream.close()
             db, collections = str(self._options.db), self._options.collections
             copied = None if position is None else position["copy"]
             self._copy = InitialSync(self._client, db, collections, self._clock, copied)
             self._copied = self._copy.stats
-            self._follow().close()  # whoever may not watch should know before everything is copied
         else:
             self._stream = self._follow()
 
@@ -104,16 +104,6 @@ class ClusterSource:
 
     def _follow(self) -> ChangeStream:
         return ChangeStream(self._client, self._options, self._start)
-
-    def _now(self) -> Start:
-        """The cluster's own time, before anything is copied."""
-        with told("The cluster cannot be used"), self._client.start_session() as session:
-            self._client.admin.command("ping", session=session)
-            start = now(session)
-        if not start:
-            text = "initialSync needs a replica set: this server tells no operation time"
-            raise ConnectionFailed(text, retry=False)
-        return start
 
     def _batch(self, events: Sequence[Document], more: Document) -> Batch:
         arrival = int(self._clock.now() * 1000)

@@ -7,6 +7,7 @@ from typing import Any, Literal, NamedTuple
 
 from bson import ObjectId
 from bson.raw_bson import RawBSONDocument
+from msgspec import UNSET
 
 from brookmill.connections.cluster.bulk import encoded
 from brookmill.connections.cluster.write_options import MATCHED, NOT_MATCHED, MergeOptions
@@ -37,6 +38,7 @@ class Statements:
     def __init__(self, options: MergeOptions) -> None:
         self._keys = tuple((name, tuple(name.split("."))) for name in options.keys)
         self._pipeline = options.pipeline
+        self._variables = () if options.let is UNSET else tuple(options.let)
 
     def make(self, place: int, document: Document, given: Mapping[str, Value]) -> Statement | None:
         """``given``: columns and constants. None: nothing is to be done. Raises DocumentError."""
@@ -48,7 +50,11 @@ class Statements:
         kind: Kind = "update"
         if matched == "delete":
             kind = "toggle" if inserts else "delete"
-        statement = _statement(document, q, matched, inserts, given.get("let") or {})
+        let = given.get("let") or {}
+        variables = {
+            name: let.get(name) for name in self._variables
+        }  # to the server missing ones are unknown
+        statement = _statement(document, q, matched, inserts, variables)
         if statement is None:
             return None
         key = tuple(order_key(condition["$eq"]) for condition in q.values())
