@@ -75,10 +75,10 @@ class Collection:
         return (document for document in self._candidates(query) if query.matches(document))
 
     def _candidates(self, query: Query) -> list[Document]:
+        if query.ids is not None and self.time_field is None:
+            keys = sorted({order_key(value) for value in query.ids})
+            return [self.documents[key] for key in keys if key in self.documents]
         equal = query.equalities
-        if "_id" in equal and "_id_" in self.indexes:
-            document = self.documents.get(order_key(equal["_id"]))
-            return [] if document is None else [document]
         if equal:
             for index in self.indexes.values():
                 ids = index.ids(equal)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 
 from brookmill.mql.values import Document
 from brookmill.testing.mongod.errors import CommandError
@@ -39,8 +39,7 @@ class Login:
         self.user = self._users[self._exchange.user]
         return answer
 
-    def _step(self, step: object, command: Document, *, done: bool) -> Document:
-        assert callable(step)
+    def _step(self, step: Callable[[bytes], bytes], command: Document, *, done: bool) -> Document:
         try:
             payload = step(bytes(command.get("payload", b"")))
         except (LoginFailed, TypeError, ValueError):

@@ -10,6 +10,8 @@ import threading
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 
+import bson
+
 from brookmill.clock import Clock, SystemClock
 from brookmill.mql.values import Document
 from brookmill.testing.mongod.commands import COMMANDS
@@ -21,7 +23,7 @@ from brookmill.testing.mongod.pipeline import SERVER_STAGES
 from brookmill.testing.mongod.session import Session
 from brookmill.testing.mongod.update import UPDATE_OPERATORS
 from brookmill.testing.mongod.user import User
-from brookmill.wire.message import MessageError, Reader, reply, reply_to
+from brookmill.wire.message import CODEC, MessageError, Reader, reply, reply_to
 
 _CHUNK = 1 << 16
 
@@ -34,11 +36,11 @@ class Mongod:
         self._deployment = deployment
 
     def documents(self, namespace: str) -> list[Document]:
-        """What a collection holds, e.g. of ``shop.orders``; nothing if there is none."""
+        """Copies of what a collection holds, e.g. of ``shop.orders``; nothing if there is none."""
         database, _, name = namespace.partition(".")
         with self._deployment.oplog.changed:
             collection = self._deployment.collection(database, name)
-            return [] if collection is None else list(collection.documents.values())
+            return [] if collection is None else [_copy(one) for one in collection.documents.values()]
 
     @property
     def namespaces(self) -> list[str]:
@@ -52,7 +54,7 @@ class Mongod:
         with self._deployment.oplog.changed:
             collection = self._deployment.made(database, name)
             for document in documents:
-                collection.insert(document)
+                collection.insert(_copy(document))
 
     def fail(
         self,
@@ -95,6 +97,11 @@ class Mongod:
     def open_cursors(self) -> int:
         with self._deployment.oplog.changed:
             return len(self._deployment.cursors)
+
+
+def _copy(document: Document) -> Document:
+    """The document as it comes out of BSON: what is a date, has milliseconds and a time zone."""
+    return bson.decode(bson.encode(document, codec_options=CODEC), CODEC)
 
 
 class _Server(socketserver.ThreadingTCPServer):
@@ -148,7 +155,7 @@ class _Connection(socketserver.BaseRequestHandler):
             reader.feed(data)
             try:
                 while (message := reader.message()) is not None:
-                    answer = session.answer(message).document
+                    answer = session.answer(message)
                     if answer is None:
                         return
                     if not message.more_to_come:

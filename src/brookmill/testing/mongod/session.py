@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import logging
-from dataclasses import dataclass
 from typing import Final
 
 from brookmill.mql.values import Document
@@ -19,13 +18,6 @@ _LOG = logging.getLogger(__name__)
 _LEGACY: Final = frozenset({"hello", "ismaster", "isMaster"})
 
 
-@dataclass(frozen=True)
-class Answer:
-    """``document`` None: none is given, the connection ends."""
-
-    document: Document | None
-
-
 class Session:
     """One connection's: its login, and the way from a message to the answer."""
 
@@ -33,13 +25,16 @@ class Session:
         self._deployment = deployment
         self._login = Login(deployment.users, deployment.secret)
 
-    def answer(self, message: Message) -> Answer:
-        """Carry out a command. Never raises; takes as long as cursors wait and faults hang."""
+    def answer(self, message: Message) -> Document | None:
+        """Carry out a command; None: it gets no answer, the connection ends. Never raises.
+
+        Takes as long as cursors wait and faults hang.
+        """
         oplog = self._deployment.oplog
         with oplog.changed:
             fault = self._deployment.faults.next(message.command)
             if fault is None:
-                return Answer(self._tried(message))
+                return self._tried(message)
             if fault.after:
                 self._tried(message)
             if fault.way == "hang":
@@ -48,8 +43,8 @@ class Session:
                     lambda: self._deployment.stopping or not self._deployment.faults.hanging
                 )
             if fault.way == "error":
-                return Answer(self._finished(fault.error(message.command).reply()))
-            return Answer(None)
+                return self._finished(fault.error(message.command).reply())
+            return None
 
     def _tried(self, message: Message) -> Document:
         try:

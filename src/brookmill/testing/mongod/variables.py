@@ -10,6 +10,8 @@ from collections.abc import Callable, Mapping
 from typing import Final
 
 from brookmill.mql import paths
+from brookmill.mql.code import system_now
+from brookmill.mql.expression import parse_expression
 from brookmill.mql.values import MISSING, Document, Value
 
 Variables = Mapping[str, Value]
@@ -99,3 +101,9 @@ def _bound_stage(name: str, spec: Value, variables: Variables) -> Value:
         else bound(value, variables)
         for member, value in spec.items()
     }
+
+
+def value_of(expression: Value, document: Document) -> Value:
+    """What an expression gives for a document; MISSING for nothing. Raises MQLError, PlanError."""
+    env = {"ROOT": document, "CURRENT": document, "@meta": {}, "@now": system_now}
+    return parse_expression(expression).evaluate(env)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import Final
 
 from bson import ObjectId
 
@@ -17,7 +17,7 @@ from brookmill.testing.mongod.query import Query, equal_fields
 from brookmill.testing.mongod.update import Moment
 from brookmill.testing.mongod.update.path import same
 from brookmill.testing.mongod.update.statement import Replacement, Update, parse_update
-from brookmill.testing.mongod.variables import Variables
+from brookmill.testing.mongod.variables import Variables, value_of
 
 _UNSUPPORTED: Final = ("arrayFilters", "collation")
 
@@ -42,6 +42,7 @@ def update(
     for option in _UNSUPPORTED:
         if statement.get(option):
             raise CommandError(f"{option} is not implemented in this server", 238)
+    _demand(statement, "q", "u")
     variables = {**variables, **statement.get("c", {})}
     query = Query.of(statement["q"], variables)
     change = parse_update(statement["u"], variables)
@@ -60,6 +61,12 @@ def update(
     if not found and statement.get("upsert"):
         return _upsert(deployment, collection, query, change, statement)
     return _update_all(deployment, collection, found, change)
+
+
+def _demand(statement: Document, *members: str) -> None:
+    for member in members:
+        if statement.get(member) is None:
+            raise CommandError(f"BSON field '{member}' is missing but a required field", 40414)
 
 
 def _chosen(collection: Collection, query: Query, order: Document | None, *, multi: bool) -> list[Document]:
@@ -111,6 +118,7 @@ def delete(
     deployment: Deployment, database: str, name: str, statement: Document, variables: Variables
 ) -> list[Document]:
     """Carry out one delete statement; answers the documents that are gone. Raises as ``update`` does."""
+    _demand(statement, "q")
     query = Query.of(statement["q"], variables)
     collection = deployment.collection(database, name)
     if collection is None:
@@ -121,18 +129,11 @@ def delete(
     return found
 
 
-def constants(deployment: Deployment, let: Any = None) -> Variables:
+def constants(deployment: Deployment, let: Value = None) -> Variables:
     """The variables of a command: those of its ``let``, ``$$NOW`` and ``$$CLUSTER_TIME``."""
-    from brookmill.mql.expression import parse_expression
-
     system = {"NOW": deployment.oplog.now(), "CLUSTER_TIME": timestamp(deployment.oplog.last)}
     if let is None:
         return system
     if type(let) is not dict:
         raise CommandError("let must be an object", 14)
-    return {
-        **system,
-        **{
-            name: parse_expression(value).evaluate({"ROOT": {}, "CURRENT": {}}) for name, value in let.items()
-        },
-    }
+    return {**system, **{name: value_of(expression, {}) for name, expression in let.items()}}

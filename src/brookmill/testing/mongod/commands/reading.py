@@ -36,6 +36,8 @@ def _found(call: Call, spec: Document, variables: Variables) -> Iterator[Documen
 
 @command("find", needs="read")
 def find(call: Call) -> Document:
+    if call.command.get("tailable"):
+        raise CommandError("tailable cursors are not implemented in this server", 238)
     variables = constants(call.deployment, call.command.get("let"))
     documents: Iterable[Document] = _found(call, call.option("filter", dict, {}), variables)
     order = call.option("sort", dict, {})

@@ -5,17 +5,16 @@ from __future__ import annotations
 from typing import Any
 
 from brookmill.mql import paths
-from brookmill.mql.code import system_now
-from brookmill.mql.expression import parse_expression
 from brookmill.mql.filter import ends
 from brookmill.mql.values import MISSING, Document, Value
 from brookmill.testing.mongod.errors import CommandError
 from brookmill.testing.mongod.pipeline import SERVER_STAGES, Pipeline
+from brookmill.testing.mongod.variables import value_of
 
 
 @SERVER_STAGES("$documents")
 def documents_(pipeline: Pipeline, spec: Value, documents: list[Document]) -> list[Document]:
-    made = _value(spec, {})
+    made = value_of(spec, {})
     if not isinstance(made, list) or not all(type(one) is dict for one in made):
         raise CommandError("$documents must evaluate to an array of objects", 5858203)
     return made
@@ -51,7 +50,7 @@ def _check(spec: Any) -> None:
 
 
 def _joined(pipeline: Pipeline, spec: Document, document: Document) -> list[Document]:
-    variables = {name: _value(value, document) for name, value in spec.get("let", {}).items()}
+    variables = {name: value_of(value, document) for name, value in spec.get("let", {}).items()}
     stages = list(spec.get("pipeline", []))
     if "localField" in spec:
         match = {"$match": _equal(spec["foreignField"], document, spec["localField"])}
@@ -67,9 +66,3 @@ def _equal(foreign: str, document: Document, local: str) -> Document:
         values += value if isinstance(value, list) else [None if value is MISSING else value]
     tests = [{foreign: {"$eq": value}} for value in values]
     return tests[0] if len(tests) == 1 else {"$or": tests} if tests else {"$nor": [{}]}
-
-
-def _value(spec: Value, document: Document) -> Value:
-    return parse_expression(spec).evaluate(
-        {"ROOT": document, "CURRENT": document, "@meta": {}, "@now": system_now}
-    )

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from typing import Any
 
-from brookmill.mql.expression import parse_expression
 from brookmill.mql.filter import ends
 from brookmill.mql.values import MISSING, Document, Value
 from brookmill.testing.mongod.errors import CommandError
 from brookmill.testing.mongod.pipeline import SERVER_STAGES, Pipeline
+from brookmill.testing.mongod.variables import value_of
 from brookmill.testing.mongod.write import delete, update
 
 
@@ -69,8 +69,7 @@ def _merge_one(
     deployment = pipeline.deployment
     if isinstance(matched, list):
         let = spec.get("let", {"new": "$$ROOT"})
-        env = {"ROOT": document, "CURRENT": document}
-        values = {name: parse_expression(value).evaluate(env) for name, value in let.items()}
+        values = {name: value_of(value, document) for name, value in let.items()}
         statement |= {"u": matched, "c": {**values, "new": document}, "upsertSupplied": True}
     elif matched == "replace":
         statement["u"] = document
