@@ -49,7 +49,8 @@ class Outside(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=T
 
     GCP: ``gcp_credentials_file`` is the JSON key of a service account. ``gcp_credentials``: "impersonate"
     takes on the service account that a connection names, "static" acts as that of the key, whatever the
-    connection names. ``gcp_endpoint_url``: another server that speaks Pub/Sub's protocol.
+    connection names. ``gcp_endpoint_url`` and ``gcp_iam_endpoint_url``: other servers that speak the
+    protocols of Pub/Sub and of impersonation; without a key there is no login to the first.
     """
 
     allow_private: bool | None = None
@@ -74,6 +75,7 @@ class Outside(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=T
     gcp_credentials_file: str | None = None
     gcp_credentials: Literal["impersonate", "static"] = "impersonate"
     gcp_endpoint_url: str | None = None
+    gcp_iam_endpoint_url: str | None = None
 
     def __repr__(self) -> str:
         return f"{type(self).__name__}({', '.join(self._members())})"

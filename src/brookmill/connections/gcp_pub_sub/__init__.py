@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
+from typing import ClassVar
 
 import msgspec
 from msgspec import UNSET, UnsetType
 
-from brookmill.connections import CONNECTIONS
+from brookmill.connections import CONNECTIONS, Opening, Sink
+from brookmill.connections.gcp_pub_sub.options import PubSubSinkOptions
 from brookmill.connections.networking import (
     IMMUTABLE_PUBLIC_PRIVATE,
     PublicPrivateNetworking,
@@ -28,6 +30,7 @@ class GCPPubSub(Connection, frozen=True, kw_only=True, tag="GCPPubSub"):
     """Acts under the service account of ``gcp``."""
 
     immutable = IMMUTABLE_PUBLIC_PRIVATE
+    sink_options: ClassVar[Mapping[str, type[PubSubSinkOptions]]] = {"$emit": PubSubSinkOptions}
 
     gcp: GCPConfig | UnsetType = UNSET
     public_private_networking: PublicPrivateNetworking | UnsetType = UNSET
@@ -38,3 +41,9 @@ class GCPPubSub(Connection, frozen=True, kw_only=True, tag="GCPPubSub"):
 
     def problems(self) -> Iterator[str]:
         yield from networking_problems(self.public_private_networking)
+
+    def open_sink(self, options: PubSubSinkOptions, opening: Opening) -> Sink:
+        """Raises ConnectionFailed."""
+        from brookmill.connections.gcp_pub_sub.sink import PubSubSink
+
+        return PubSubSink(self, options, opening)
