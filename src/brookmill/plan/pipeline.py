@@ -11,6 +11,7 @@ from brookmill.connections import Asker, Form
 from brookmill.domain.connection import Connection
 from brookmill.mql.encoding import RELAXED
 from brookmill.mql.values import Document, Value
+from brookmill.plan.digest import window_digest
 from brookmill.plan.links import Link, cut
 from brookmill.plan.program import Program
 from brookmill.plan.segment import Segment
@@ -19,13 +20,16 @@ from brookmill.stages import AskStage, Place, SinkStage, SourceStage, Stage, par
 
 @dataclass(frozen=True)
 class Plan:
-    """``operators``: stages between source and sink, those in a window after it. ``uses``: connections."""
+    """``operators``: stages between source and sink, those in a window after it. ``uses``: connections.
+    ``digest``: of what open windows depend on; None: there is no window.
+    """
 
     source: SourceStage
     sink: SinkStage | None
     links: tuple[Link, ...]
     operators: tuple[Stage, ...]
     uses: tuple[str, ...]
+    digest: str | None
 
     @property
     def windowed(self) -> bool:
@@ -112,7 +116,8 @@ def plan(
     names = [
         name for one in (source, *operators, sink) if (name := getattr(one, "connection", None)) is not None
     ]
-    return Plan(source, sink, tuple(links), tuple(operators), tuple(dict.fromkeys(names)))
+    digest = window_digest(pipeline, links)
+    return Plan(source, sink, tuple(links), tuple(operators), tuple(dict.fromkeys(names)), digest)
 
 
 def _with_meta(field: str, place: Place) -> Stage:

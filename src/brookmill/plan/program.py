@@ -246,11 +246,38 @@ class Program:
     def snapshot(self) -> Document:
         """Everything to go on from, between batches; BSON-encodable."""
         windows = None if self._windows is None else storable(self._windows.snapshot())
-        return {"counts": self._counts.snapshot(), "windows": windows, "origin": self._origin}
+        return {
+            "counts": self._counts.snapshot(),
+            "windows": windows,
+            "origin": self._origin,
+            "operators": self._operators(),
+            "digest": self._plan.digest,
+        }
+
+    def _operators(self) -> list[str]:
+        return [self._plan.operator(position) for position in range(len(self._plan.operators) + 2)]
+
+    def landmark(self) -> tuple[int, Document, int | None] | None:
+        """A new landmark: no window that opens from now on has documents from before.
+
+        Its number; what is known of time, in the form of ``snapshot()["windows"]``; the number of the last
+        landmark before the oldest open window, None if none is open. None without windows.
+        """
+        if self._windows is None:
+            return None
+        self._windows.open.landmark += 1
+        return self._windows.open.landmark, self._windows.time(), self._windows.open.oldest
+
+    def fits(self, snapshot: Document) -> bool:
+        """Whether the windows can go on from ``snapshot``, of a program of another pipeline perhaps."""
+        return snapshot["windows"] is None or snapshot.get("digest", self._plan.digest) == self._plan.digest
 
     def restore(self, snapshot: Document) -> None:
-        """Go on from ``snapshot`` of a program of the same plan; before the first batch."""
-        self._counts.restore(snapshot["counts"])
+        """Go on from ``snapshot``, which fits; before the first batch. Counts by operator start anew if there
+        are other operators now.
+        """
+        if snapshot.get("operators", self._operators()) == self._operators():
+            self._counts.restore(snapshot["counts"])
         self._origin = snapshot.get("origin", {})  # older checkpoints have none
         if self._windows is not None and snapshot["windows"] is not None:
             self._windows.restore(snapshot["windows"])

@@ -36,7 +36,9 @@ class Counts(msgspec.Struct):
         return {**lists, "output": Int64(self.output)}
 
     def restore(self, snapshot: Document) -> None:
-        """In place: generated code holds on to the lists."""
+        """In place: generated code holds on to the lists. Those of another pipeline are left alone."""
+        if any(len(getattr(self, name)) != len(snapshot[name]) for name in ("input", "drops", "dead")):
+            return
         for name in ("input", "drops", "dead"):
             getattr(self, name)[:] = map(int, snapshot[name])
         self.output = int(snapshot["output"])

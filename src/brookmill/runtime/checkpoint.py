@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+from collections.abc import Sequence
 from typing import Any
 
 import bson
@@ -10,6 +11,7 @@ import msgspec
 from bson.codec_options import CodecOptions, DatetimeConversion
 
 from brookmill.errors import BrookmillError
+from brookmill.runtime.landmarks import Landmark
 
 _VERSION = 1
 #: Dates come back as the query language holds them.
@@ -24,16 +26,41 @@ class CheckpointUnreadableError(BrookmillError):
 
 class Checkpoint(msgspec.Struct, frozen=True, kw_only=True):
     """``position``: of the source; ``state``: of the program; ``counts``: the statistics that survive
-    restarts.
+    restarts. ``landmarks``: where the source can go back to, in the order it passed them.
     """
 
     position: Any
     state: dict[str, Any]
     counts: dict[str, Any]
+    landmarks: Sequence[Landmark] = ()
+
+    def rewound(self) -> Checkpoint:
+        """The same for another window: all that is open is forgotten, and will be read again.
+
+        What has closed does not come out again. Raises CheckpointUnreadableError.
+        """
+        windows = self.state["windows"]
+        if windows["open"]:
+            oldest = int(windows.get("oldest") or 0)
+            known = [one for one in self.landmarks if one.number <= oldest]
+            if not known:
+                raise CheckpointUnreadableError(
+                    "the pipeline of the window was changed, and what its open windows hold cannot be read "
+                    "again; modify or start the stream processor with resumeFromCheckpoint false"
+                )
+            position, time, number = known[-1].position, known[-1].time, known[-1].number
+        else:
+            known, position, time = list(self.landmarks), self.position, windows
+            number = int(windows.get("landmark", 0))
+        gone = str(max(int(windows["closed"]), int(windows.get("gone", windows["closed"]))))
+        anew = {**time, "open": [], "landmark": number, "gone": gone}
+        state = {name: value for name, value in self.state.items() if name != "digest"} | {"windows": anew}
+        return msgspec.structs.replace(self, position=position, state=state, landmarks=known)
 
     def encode(self) -> bytes:
         """Versioned BSON."""
-        return bson.encode({"v": _VERSION, **msgspec.structs.asdict(self)})
+        landmarks = [msgspec.structs.asdict(one) for one in self.landmarks]
+        return bson.encode({"v": _VERSION, **msgspec.structs.asdict(self), "landmarks": landmarks})
 
     @classmethod
     def decode(cls, data: bytes) -> Checkpoint:
@@ -48,6 +75,7 @@ class Checkpoint(msgspec.Struct, frozen=True, kw_only=True):
                 f"the checkpoint has format {version}, this Brookmill reads {_VERSION}"
             )
         try:
-            return cls(**document)
+            landmarks = [Landmark(**one) for one in document.pop("landmarks", ())]  # older ones have none
+            return cls(**document, landmarks=landmarks)
         except TypeError as e:
             raise CheckpointUnreadableError("the checkpoint has other members than expected") from e

@@ -16,6 +16,7 @@ from brookmill.mql.values import Document
 from brookmill.plan.latency import Latency
 from brookmill.runtime.checkpoint import Checkpoint
 from brookmill.runtime.dead_letters import DeadLetters
+from brookmill.runtime.landmarks import Landmark, needed
 from brookmill.runtime.memory import resident
 
 if TYPE_CHECKING:
@@ -67,6 +68,7 @@ class Flow:
         self._idle_since: int | None = None
         self._idle_partitions: frozenset[int] = frozenset()
         self._changed = resumed is None
+        self._landmarks: list[Landmark] = [] if resumed is None else list(resumed.landmarks)
         self._position = None if resumed is None else resumed.position
         if resumed is not None:
             program.restore(resumed.state)
@@ -110,11 +112,20 @@ class Flow:
         self._bury(self._sink.flush())
         self._dead_letters.flush()
         self._changed, self._position = False, position
+        self._pass_landmark(position)
         return Checkpoint(
             position=position,
             state=self._program.snapshot(),
             counts=msgspec.structs.asdict(self._counts),
+            landmarks=self._landmarks,
         )
+
+    def _pass_landmark(self, position: Any) -> None:
+        """Where a checkpoint is taken, the source can go back to for windows that open later."""
+        passed = self._program.landmark()
+        if passed is not None:
+            number, time, oldest = passed
+            self._landmarks = needed([*self._landmarks, Landmark(number, position, time)], oldest)
 
     def acknowledge(self, checkpoint: Checkpoint) -> None:
         """The supervisor keeps ``checkpoint``."""

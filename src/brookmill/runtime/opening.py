@@ -76,6 +76,9 @@ def assembled(
             askers.append(_asker(stage, opening))
             stack.callback(askers[-1].close)
         program = planned.program(sink.accepts, opening.clock, askers=askers)
+        if resumed is not None and not program.fits(resumed.state):
+            resumed = resumed.rewound()
+            opening = replace(opening, position=resumed.position)
         source = _source(planned.source, opening)
         stack.callback(source.close)
         flow = Flow(

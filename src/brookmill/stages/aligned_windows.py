@@ -10,7 +10,7 @@ from bson import Int64
 
 from brookmill.mql.values import Document, Value
 from brookmill.stages import Collector
-from brookmill.stages.windows import NEVER, LateError, window_meta
+from brookmill.stages.windows import NEVER, BeyondError, LateError, window_meta
 
 
 class AlignedWindows:
@@ -31,7 +31,7 @@ class AlignedWindows:
     def only(self, time: int, past: int) -> tuple[int, int, Collector]:
         """Start, end and collector of the window of ``time``, where they lie side by side.
 
-        ``past``: what ended then, or before, is closed. Raises LateError.
+        ``past``: what ended then, or before, is closed. Raises LateError and BeyondError.
         """
         start = time - (time - self._offset) % self._hop
         collector = self._opened(start, past)
@@ -42,7 +42,7 @@ class AlignedWindows:
     def all(self, time: int, past: int) -> tuple[int, int, list[tuple[int, int, Collector]]]:
         """The windows of ``time``, none in a gap; before them, from when until when they are all the same.
 
-        Closed ones are left out. Raises LateError if all are.
+        Closed ones are left out. Raises LateError if all are, and BeyondError.
         """
         started = time - (time - self._offset) % self._hop
         ended = time - (time - self._offset - self._length) % self._hop
@@ -59,6 +59,8 @@ class AlignedWindows:
     def _opened(self, start: int, past: int) -> Collector | None:
         collector = self._open.get(start)
         if collector is None and start + self._length > past:
+            if start < -NEVER or start + self._length >= NEVER:
+                raise BeyondError
             collector = self._open[start] = self._collector()
             self._landmarks[start] = self.landmark
             heapq.heappush(self._starts, start)

@@ -14,7 +14,7 @@ from bson import Int64
 from brookmill.mql.compare import order_key
 from brookmill.mql.values import MISSING, Document, Value
 from brookmill.stages import Collector
-from brookmill.stages.windows import NEVER, LateError, window_meta
+from brookmill.stages.windows import NEVER, BeyondError, LateError, window_meta
 
 
 def partition_key(value: Value) -> Any:
@@ -60,8 +60,11 @@ class Sessions:
     def of(self, time: int, partition: Value, past: int) -> Collector:
         """The collector of the session of a document, once those are one that the document connects.
 
-        ``past``: where no session is near, a document from before then is late. Raises LateError.
+        ``past``: where no session is near, a document from before then is late. Raises LateError and
+        BeyondError.
         """
+        if time + self._gap >= NEVER:
+            raise BeyondError
         key = partition_key(partition)
         sessions = self._partitions.get(key, [])
         place = bisect.bisect_left(sessions, time, key=_first)

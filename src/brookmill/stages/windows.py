@@ -35,6 +35,13 @@ class LateError(DocumentError):
         super().__init__(LATE)
 
 
+class BeyondError(DocumentError):
+    """No date can tell where a window of the document begins or ends."""
+
+    def __init__(self) -> None:
+        super().__init__("the event time is beyond all windows")
+
+
 class OpenWindows(Protocol):
     """The open windows of one kind, each with its collector.
 
