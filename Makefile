@@ -43,8 +43,8 @@ docs: $(READY) ## docs/coverage.md, from the registries
 serve: $(READY) ## a development server: data in ./data, http://127.0.0.1:8080
 	@$(BIN)/brookmill serve --dev
 
-crash: $(READY) ## kill -9 the server CRASHES times under parallel writes
-	@CRASHES=$(CRASHES) $(BIN)/pytest -m slow --timeout 3600 $(PYTEST_ARGS)
+crash: $(READY) ## kill -9 the server CRASHES times under parallel writes, and workers of every source and sink
+	@CRASHES=$(CRASHES) STREAM_KILLS=100 STREAM_DOCUMENTS=100000 $(BIN)/pytest -m slow --timeout 3600 $(PYTEST_ARGS)
 
 fuzz: $(READY) ## FUZZ random pipelines through both evaluators, INPUTS hostile ones, and bombs; SEED=n asks the same again
 	@FUZZ=$(FUZZ) INPUTS=$(INPUTS) $(BIN)/pytest -m slow -s --timeout 7200 tests/mql tests/fuzz $(PYTEST_ARGS)

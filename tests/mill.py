@@ -11,7 +11,7 @@ import msgspec
 import psutil
 from servers import wait_until
 
-from brookmill.clock import SystemClock
+from brookmill.clock import Clock, SystemClock
 from brookmill.config import Settings
 from brookmill.domain.connection import Connection
 from brookmill.domain.processor import Processor, State
@@ -88,17 +88,26 @@ class Mill:
     def worker(self) -> psutil.Process:
         """Its process, once it is there."""
 
-        def found() -> list[psutil.Process]:
-            return [p for p in psutil.Process().children() if "brookmill.runtime.worker" in p.cmdline()]
-
-        (worker,) = wait_until(found, what="the worker")
+        (worker,) = wait_until(workers, what="the worker")
         return psutil.Process(worker.pid)
 
 
-def opened(directory: Path, **settings: Any) -> Mill:
+def workers() -> list[psutil.Process]:
+    """The processes of all workers that live."""
+    return [p for p in psutil.Process().children() if _works(p)]
+
+
+def _works(process: psutil.Process) -> bool:
+    try:
+        return "brookmill.runtime.worker" in process.cmdline()
+    except psutil.Error:  # gone, or about to be
+        return False
+
+
+def opened(directory: Path, clock: Clock | None = None, **settings: Any) -> Mill:
     """A mill on ``directory``; a new directory gets a workspace."""
     chosen = Settings(**{"data_dir": str(directory), "allow_private": True, **settings})
-    clock = SystemClock()
+    clock = clock or SystemClock()
     store = Store.open(chosen, clock)
     region = DataProcessRegion(cloud_provider="AWS", region="VIRGINIA_USA")
     with store.write() as session:
