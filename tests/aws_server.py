@@ -264,6 +264,8 @@ def cloud(directory: Path) -> Iterator[Cloud]:
             "aws_secret_access_key": key["SecretAccessKey"],
         }
         here.role = here.allow(*RIGHTS)
+        runs = _policy({"Principal": {"Service": "lambda.amazonaws.com"}, "Action": "sts:AssumeRole"})
+        iam.create_role(RoleName="function", AssumeRolePolicyDocument=runs)
         yield here
 
 

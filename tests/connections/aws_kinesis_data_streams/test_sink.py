@@ -4,17 +4,14 @@ from __future__ import annotations
 
 import base64
 import json
-import threading
 from collections import Counter, defaultdict
-from collections.abc import Iterator
-from contextlib import contextmanager
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 
 import msgspec
 import pytest
 from aws_server import Cloud
 from connections.aws_kinesis_data_streams.streams import sink
+from servers import Endpoint, Reply, Request
 
 from brookmill.clock import VirtualClock
 from brookmill.config import Outside
@@ -92,45 +89,27 @@ def test_a_role_without_the_right_to_write_fails_for_good(cloud: Cloud) -> None:
     assert not failure.value.retry
 
 
-@contextmanager
-def choosy(*refuse: int) -> Iterator[tuple[str, list[list[tuple[str, int]]]]]:
-    """A Kinesis that refuses, of its first requests, the records at these places; what it was sent."""
+def choosy(endpoint: Endpoint, *refuse: int) -> list[list[tuple[str, int]]]:
+    """Let ``endpoint`` be a Kinesis that refuses, of its first requests, the records at these places; what it
+    was sent.
+    """
     sent: list[list[tuple[str, int]]] = []
 
-    class Handler(BaseHTTPRequestHandler):
-        def do_POST(self) -> None:
-            body = json.loads(self.rfile.read(int(self.headers["content-length"])))
-            answer: dict[str, Any] = {"StreamDescriptionSummary": {}}
-            if self.headers["x-amz-target"].endswith("PutRecords"):
-                records = [
-                    (r["PartitionKey"], json.loads(base64.b64decode(r["Data"]))["n"]) for r in body["Records"]
-                ]
-                no = {refuse[len(sent)]} if len(sent) < len(refuse) else set()
-                sent.append(records)
+    def answer(request: Request) -> Reply:
+        said: dict[str, Any] = {"StreamDescriptionSummary": {}}
+        if request.headers["x-amz-target"].endswith("PutRecords"):
+            records = json.loads(request.body)["Records"]
+            no = refuse[len(sent)] if len(sent) < len(refuse) else None
+            sent.append([(r["PartitionKey"], json.loads(base64.b64decode(r["Data"]))["n"]) for r in records])
+            results: list[dict[str, str]] = [{"SequenceNumber": "1", "ShardId": "s"}] * len(records)
+            if no is not None:
                 error = {"ErrorCode": "ProvisionedThroughputExceededException", "ErrorMessage": "slow down"}
-                taken = {"SequenceNumber": "1", "ShardId": "s"}
-                results = [error if i in no else taken for i in range(len(records))]
-                answer = {"FailedRecordCount": len(no & {*range(len(records))}), "Records": results}
-            text = json.dumps(answer).encode()
-            self.send_response(200)
-            self.send_header("content-type", "application/x-amz-json-1.1")
-            self.send_header("content-length", str(len(text)))
-            self.end_headers()
-            self.wfile.write(text)
+                results[no] = error
+            said = {"FailedRecordCount": int(no is not None), "Records": results}
+        return Reply(200, json.dumps(said).encode(), {"content-type": "application/x-amz-json-1.1"})
 
-        def log_message(self, format: str, *args: Any) -> None:
-            pass
-
-    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-    server.daemon_threads = True
-    thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02})
-    thread.start()
-    try:
-        yield f"http://127.0.0.1:{server.server_address[1]}", sent
-    finally:
-        server.shutdown()
-        server.server_close()
-        thread.join()
+    endpoint.answer = answer
+    return sent
 
 
 def written(url: str, clock: VirtualClock, keys: list[str]) -> None:
@@ -150,19 +129,18 @@ def written(url: str, clock: VirtualClock, keys: list[str]) -> None:
         writing.close()
 
 
-def test_a_key_goes_again_from_the_first_record_that_was_not_taken() -> None:
-    clock = VirtualClock()
-    with choosy(1, 0) as (url, sent):
-        written(url, clock, ["a", "b", "a", "b", "c", "b"])
+def test_a_key_goes_again_from_the_first_record_that_was_not_taken(endpoint: Endpoint) -> None:
+    clock, sent = VirtualClock(), choosy(endpoint, 1, 0)
+    written(endpoint.url, clock, ["a", "b", "a", "b", "c", "b"])
     assert sent[0] == [("a", 0), ("b", 1), ("a", 2), ("b", 3), ("c", 4), ("b", 5)]
     assert sent[1:] == [[("b", 1), ("b", 3), ("b", 5)]] * 2
     assert clock.monotonic() == pytest.approx(0.1 + 0.2)
 
 
-def test_a_shard_that_takes_nothing_for_too_long_fails_and_may_be_tried_again() -> None:
-    clock = VirtualClock()
-    with choosy(*[0] * 99) as (url, sent), pytest.raises(ConnectionFailed, match="slow down") as failure:
-        written(url, clock, ["a", "a"])
+def test_a_shard_that_takes_nothing_for_too_long_fails_and_may_be_tried_again(endpoint: Endpoint) -> None:
+    clock, sent = VirtualClock(), choosy(endpoint, *[0] * 99)
+    with pytest.raises(ConnectionFailed, match="slow down") as failure:
+        written(endpoint.url, clock, ["a", "a"])
     assert failure.value.retry
     assert "2 records were not taken: ProvisionedThroughputExceededException" in str(failure.value)
     assert Counter(map(len, sent)) == {2: 10}

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
+from typing import ClassVar
 
 from msgspec import UNSET, UnsetType
 
-from brookmill.connections import CONNECTIONS
+from brookmill.connections import CONNECTIONS, Asker, Opening
 from brookmill.connections.aws import AWSConfig
+from brookmill.connections.aws_lambda.options import ExternalFunctionOptions
 from brookmill.connections.networking import (
     IMMUTABLE_PUBLIC_PRIVATE,
     PublicPrivateNetworking,
@@ -22,6 +24,9 @@ class AWSLambda(Connection, frozen=True, kw_only=True, tag="AWSLambda"):
     """Acts under the role of ``aws``."""
 
     immutable = IMMUTABLE_PUBLIC_PRIVATE
+    asker_options: ClassVar[Mapping[str, type[ExternalFunctionOptions]]] = {
+        "$externalFunction": ExternalFunctionOptions
+    }
 
     aws: AWSConfig | UnsetType = UNSET
     public_private_networking: PublicPrivateNetworking | UnsetType = UNSET
@@ -32,3 +37,9 @@ class AWSLambda(Connection, frozen=True, kw_only=True, tag="AWSLambda"):
 
     def problems(self) -> Iterator[str]:
         yield from networking_problems(self.public_private_networking)
+
+    def open_asker(self, options: ExternalFunctionOptions, opening: Opening) -> Asker:
+        """Raises ConnectionFailed."""
+        from brookmill.connections.aws_lambda.asker import LambdaAsker
+
+        return LambdaAsker(self, options, opening)
