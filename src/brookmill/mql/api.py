@@ -23,6 +23,8 @@ from brookmill.mql.sorting import parse_order
 from brookmill.mql.values import MISSING, Document, Value
 
 Evaluator = Literal["generated", "reference"]
+#: Characters of generated code, about a tenth of a second to compile.
+MOST_CODE = 100_000
 
 
 @contextmanager
@@ -101,16 +103,27 @@ def env(document: Document, let: Mapping[str, Value] | None = None) -> Env:
 def generated_value(
     expression: Expression, document: Document, let: Mapping[str, Value] | None = None
 ) -> Value:
-    """The value that generated code computes, with no other evaluator behind it."""
+    """The value that generated code computes; of a huge expression the one that the reference does."""
     code = Code(Plain("d"))
     code.variables = {name: Val(f"let[{code.bind(name)}]") for name in let or {}}
-    return _run(code, expression.emit(code).text, document, let or {})
+    result = expression.emit(code).text
+    if _too_long(code, result):
+        return expression.evaluate(env(document, let))
+    return _run(code, result, document, let or {})
 
 
 def generated_match(query: Filter, document: Document) -> bool:
-    """Whether generated code finds that the document passes."""
+    """Whether generated code finds that the document passes; of a huge filter the reference evaluator."""
     code = Code(Plain("d"))
-    return bool(_run(code, query.emit(code), document, {}))
+    result = query.emit(code)
+    if _too_long(code, result):
+        return query.matches(env(document))
+    return bool(_run(code, result, document, {}))
+
+
+def _too_long(code: Code, result: str) -> bool:
+    """Whether the code takes longer to compile than to do without."""
+    return len(result) + sum(map(len, code.lines)) > MOST_CODE
 
 
 def _run(code: Code, result: str, document: Document, let: Mapping[str, Value]) -> Value:

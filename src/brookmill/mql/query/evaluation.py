@@ -35,7 +35,7 @@ def parse_regex(operand: Value, parser: FilterParser) -> Predicate:
     siblings = parser.siblings if type(parser.siblings) is dict else {}
     pattern, options = regex.parts(operand)
     given = siblings.get("$options")
-    if given is not None and not isinstance(given, str):
+    if given is not None and type(given) is not str:
         raise parser.wrong("$options has to be a string")
     if given and options:
         raise parser.wrong("options set in both $regex and $options", 51075)
