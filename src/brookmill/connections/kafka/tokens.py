@@ -6,7 +6,6 @@ librdkafka could fetch them itself, but would follow names and redirects to any 
 from __future__ import annotations
 
 import base64
-import binascii
 import re
 from collections.abc import Callable
 from typing import TYPE_CHECKING, NamedTuple
@@ -108,8 +107,12 @@ class Tokens:
         now = self._clock.now()
         lifetime = body.get("expires_in")
         if isinstance(lifetime, (int, float)) and 0 < lifetime < 1e9:
-            return Token(text, now + lifetime)
-        return Token(text, expiry(text) or now + _UNTOLD)
+            expires = now + lifetime
+        else:
+            expires = expiry(text) or now + _UNTOLD
+        if expires <= now:
+            raise ConnectionFailed("the token endpoint's answer holds a token that has expired")
+        return Token(text, expires)
 
 
 def refusal(status: int, code: object) -> ConnectionFailed:
@@ -129,7 +132,7 @@ def expiry(token: str) -> float | None:
     body = token.split(".")[1:2]
     try:
         claims = orjson.loads(base64.urlsafe_b64decode(body[0] + "=="))
-    except (IndexError, binascii.Error, orjson.JSONDecodeError):
+    except (IndexError, ValueError):
         return None
     found = claims.get("exp") if isinstance(claims, dict) else None
     return float(found) if isinstance(found, (int, float)) else None
