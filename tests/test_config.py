@@ -64,6 +64,28 @@ def test_secret_settings_do_not_show(here: Path) -> None:
 
 
 @pytest.mark.parametrize(
+    ("flags", "environ", "allowed"),
+    [
+        ({}, {}, False),
+        ({"dev": True}, {}, True),
+        ({"allow_private": True}, {}, True),
+        ({"dev": True}, {"BROOKMILL_ALLOW_PRIVATE": "false"}, False),
+    ],
+)
+def test_private_addresses_are_open_to_workers_in_development_or_by_setting(
+    here: Path, flags: dict[str, Any], environ: dict[str, str], allowed: bool
+) -> None:
+    assert load(flags, environ).outside.allow_private is allowed
+
+
+def test_secrets_of_clouds_do_not_show(here: Path) -> None:
+    secret = dict.fromkeys(("AZURE_ACCOUNT_KEY", "AZURE_CLIENT_SECRET", "AWS_SECRET_ACCESS_KEY"), "hush")
+    settings = load({}, {f"BROOKMILL_{name}": value for name, value in secret.items()})
+    assert settings.outside.azure_account_key == "hush"
+    assert "hush" not in repr(settings) + repr(settings.outside)
+
+
+@pytest.mark.parametrize(
     ("text", "host", "port"),
     [("localhost:0", "localhost", 0), ("[::1]:80", "::1", 80), ("0.0.0.0:65535", "0.0.0.0", 65535)],
 )

@@ -20,6 +20,7 @@ def serve(
     *,
     http: str | None = None,
     dev: bool | None = None,
+    allow_private: bool | None = None,
     tls: Literal["off", "self-made", "own"] | None = None,
     tls_certificate: str | None = None,
     tls_key: str | None = None,
@@ -35,6 +36,8 @@ def serve(
         HOST:PORT to listen on; port 0 takes a free one. Default 127.0.0.1:8080.
     dev
         On first start, make one organization, project, API key and service account.
+    allow_private
+        Connections may lead to loopback and private addresses. Default: with --dev only.
     tls
         "self-made" makes an authority and a certificate in the data directory; "own" takes the next two.
     tls_certificate
@@ -53,6 +56,7 @@ def serve(
     settings = place.settings(
         http=http,
         dev=dev,
+        allow_private=allow_private,
         tls=tls,
         tls_certificate=tls_certificate,
         tls_key=tls_key,

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import socket
 import ssl
 from collections.abc import Iterator, Sequence
 from contextlib import closing
+from pathlib import Path
+from typing import Any
 
 import httpx
 import pytest
+import requests
 import trustme
 import urllib3
 from servers import Endpoint, endpoint
@@ -15,6 +19,7 @@ from servers import Endpoint, endpoint
 from brookmill.config import Outside
 from brookmill.connections.egress.http import client
 from brookmill.connections.egress.pools import guard
+from brookmill.connections.egress.sessions import session
 from brookmill.errors import ConnectionFailed
 
 PUBLIC = Outside()
@@ -77,10 +82,23 @@ def test_an_address_nobody_answers_at_is_followed_by_the_next(endpoint: Endpoint
         assert http.get(f"http://two.example:{port(endpoint)}/").status_code == 200
 
 
+def test_cookies_are_not_kept(endpoint: Endpoint) -> None:
+    endpoint.headers = {"set-cookie": "one=documents; path=/"}
+    with client(ANYWHERE) as http:
+        for _ in range(2):
+            http.get(endpoint.url)
+    with session(ANYWHERE, 1) as made:
+        for _ in range(2):
+            made.get(endpoint.url)
+    assert len(endpoint.requests) == 4
+    assert not [r for r in endpoint.requests if "cookie" in r.headers]
+
+
 def test_proxies_of_the_environment_are_not_used(endpoint: Endpoint, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("HTTP_PROXY", "http://127.0.0.1:1")
-    with client(ANYWHERE) as http:
+    with client(ANYWHERE) as http, session(ANYWHERE, 1) as made:
         assert http.get(endpoint.url).status_code == 200
+        assert made.get(endpoint.url).status_code == 200
 
 
 @pytest.fixture
@@ -129,6 +147,26 @@ def test_urllib3_connects_to_judged_addresses_alone(endpoint: Endpoint) -> None:
     finally:
         free.clear()
         bound.clear()
+
+
+def test_requests_connects_to_the_judged_address_under_the_name(
+    authority: trustme.CA, secure: int, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    """Rebinding, with TLS: what the resolver says after the first time is not heard."""
+    names = {"mill.example": ["127.0.0.1", "169.254.169.254"], "other.example": ["127.0.0.1"] * 2}
+    truth = socket.getaddrinfo
+
+    def fickle(host: str, *rest: Any, **more: Any) -> Any:
+        return truth(names[host].pop(0) if host in names else host, *rest, **more)
+
+    monkeypatch.setattr(socket, "getaddrinfo", fickle)
+    authority.cert_pem.write_to_path(str(tmp_path / "ca.pem"))
+    with session(ANYWHERE, 1) as made:
+        for _ in range(3):
+            assert made.get(f"https://mill.example:{secure}/", verify=str(tmp_path / "ca.pem")).ok
+        with pytest.raises(requests.exceptions.SSLError, match="Hostname mismatch"):
+            made.get(f"https://other.example:{secure}/", verify=str(tmp_path / "ca.pem"))
+    assert names == {"mill.example": ["169.254.169.254"], "other.example": ["127.0.0.1"]}
 
 
 def test_boto3_is_judged(endpoint: Endpoint) -> None:

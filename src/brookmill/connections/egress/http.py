@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from http.cookiejar import CookieJar, DefaultCookiePolicy
 from typing import Any
 
 import httpcore
@@ -69,7 +70,7 @@ def client(
     connections: int = 10,
     resolve: egress.Resolve = egress.resolve,
 ) -> httpx.Client:
-    """Follows no redirect and uses no proxy. Times in seconds.
+    """Follows no redirect, uses no proxy and keeps no cookies. Times in seconds.
 
     Believes the authorities of certifi, or those of the file that ``SSL_CERT_FILE`` names. Besides httpx's
     errors a request raises ConnectionFailed (420) when the host is forbidden.
@@ -77,6 +78,7 @@ def client(
     return httpx.Client(
         transport=JudgedTransport(outside, connections, resolve),
         timeout=httpx.Timeout(timeout, connect=connect_timeout),
+        cookies=CookieJar(DefaultCookiePolicy(allowed_domains=[])),
         follow_redirects=False,
         trust_env=False,
     )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from http.cookiejar import DefaultCookiePolicy
 from typing import Any
 
 import requests
@@ -23,12 +24,14 @@ class _JudgedAdapter(HTTPAdapter):
 
 
 def session(outside: Outside, connections: int) -> requests.Session:
-    """Uses no proxy. Besides the errors of requests it raises ConnectionFailed (420) for forbidden hosts.
+    """Uses no proxy and keeps no cookies.
 
-    Believes the authorities of certifi, or those of the file that ``SSL_CERT_FILE`` names.
+    Besides the errors of requests it raises ConnectionFailed (420) for forbidden hosts. Believes the
+    authorities of certifi, or those of the file that ``SSL_CERT_FILE`` names: ``authorities()``.
     """
     made = requests.Session()
     made.trust_env = False
+    made.cookies.set_policy(DefaultCookiePolicy(allowed_domains=[]))
     for scheme in ("http://", "https://"):
         made.mount(scheme, _JudgedAdapter(outside, connections))
     return made
