@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, get_args
 
 import structlog
 from msgspec import UNSET
@@ -13,7 +13,7 @@ from msgspec import UNSET
 from brookmill.connections import Batch, Opening
 from brookmill.connections.kafka.client import CONSUMER_KEYS, admitted, allowed
 from brookmill.connections.kafka.decoder import Decoder, Message
-from brookmill.connections.kafka.options import KafkaSourceOptions
+from brookmill.connections.kafka.options import KafkaSourceOptions, Reset
 from brookmill.connections.kafka.partitions import Partitions
 from brookmill.connections.kafka.trouble import Trouble, failed, hopeless
 from brookmill.connections.schema_registry import open_registry
@@ -46,8 +46,8 @@ class KafkaSource:
         self._idle_after = None if idle is UNSET else idle.milliseconds / 1000
         config = options.config
         given = allowed(connection.config, CONSUMER_KEYS)
-        self._reset = config.auto_offset_reset or given.pop("auto.offset.reset", "latest")
-        group = config.group_id or given.pop("group.id", f"asp-{opening.processor_id}-consumer")
+        self._reset = _reset(config.auto_offset_reset or given.pop("auto.offset.reset", "latest"))
+        group = config.group_id or given.pop("group.id", "") or f"asp-{opening.processor_id}-consumer"
         self._auto_commit = config.enable_auto_commit is not False
         with ExitStack() as stack:
             self._decoder = Decoder(options, self._unframing(connection, opening, stack))
@@ -171,6 +171,14 @@ class KafkaSource:
             if hopeless(error):
                 raise failed("Could not read the Kafka topic", error)
             log.warning("a Kafka partition cannot be read for now", error=error.str(), code=error.code())
+
+
+def _reset(word: str) -> str:
+    """``auto_offset_reset``, which a connection's ``config`` may misspell."""
+    if word not in get_args(Reset):
+        text = f"auto.offset.reset is one of {', '.join(get_args(Reset))}"
+        raise ConnectionFailed(text, retry=False, code=420, name="StreamProcessorInvalidOptions")
+    return word
 
 
 def _committed(error: KafkaError | None, _: object) -> None:
