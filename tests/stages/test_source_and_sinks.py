@@ -106,7 +106,6 @@ WRONG = [
     ({"$source": {"connectionName": "nope"}}, "connection named nope does not exist"),
     ({"$source": {"connectionName": 5}}, "connectionName must be a string"),
     ({"$source": {"connectionName": "h"}}, "type Https cannot be a $source"),
-    ({"$source": {"connectionName": "c"}}, "type Cluster cannot be a $source"),
     ({"$source": {"connectionName": "k"}}, "missing required field `topic`"),
     ({"$source": {"connectionName": "k", "topic": ""}}, "length >= 1 (at 0.$source.topic"),
     ({"$source": {"connectionName": "k", "topic": []}}, "length >= 1 (at 0.$source.topic"),
