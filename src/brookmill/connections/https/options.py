@@ -22,8 +22,9 @@ class RequestConfig(msgspec.Struct, frozen=True, kw_only=True, rename="camel", f
 class HttpsOptions(msgspec.Struct, frozen=True, kw_only=True, rename="camel", forbid_unknown_fields=True):
     """``path``, the members of ``parameters`` and ``headers`` are expressions, ``payload`` a pipeline.
 
-    ``payload`` UNSET: the body is the whole document, and with GET there is none. ``as_`` is the path of the field that takes the reply.
-    ``parallelism``: requests at once, an extension of ours. Reference: engine reference, section 1.5.
+    ``payload`` UNSET: the body is the whole document, and with GET there is none. ``as_`` is the path of the
+    field that takes the reply. ``parallelism``: requests at once, an extension of ours. Reference: engine
+    reference, section 1.5.
     """
 
     operator: ClassVar[str] = "HttpsOperator"
