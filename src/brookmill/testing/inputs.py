@@ -41,7 +41,7 @@ def _by_topic(source: Mapping[str, Any], contents: Mapping[str, Any]) -> dict[st
     topic = source.get("topic", source.get("coll", []))
     read = [topic] if isinstance(topic, str) else topic
     for name in contents:
-        if name not in read and ("topic" in source or "." not in name):
+        if name not in read and ("topic" in source or ("." not in name and "db" not in source)):
             known = ", ".join(map(str, (source.get("connectionName"), *read)))
             raise InvalidFlow(f"inputs for {name!r}: the pipeline only reads {known}")
     return {name: content for name, content in contents.items()}  # noqa: C416 - other type of key

@@ -92,8 +92,7 @@ class Play:
     def _between(self, flow: Flow) -> Flow:
         """A checkpoint if one is due; a crash if one is wanted, and what goes on after it."""
         self._turns += 1
-        dry = self._source is not None and self._source.dry  # after a crash nobody would know
-        crash = self._turns in self.crash_at and not dry
+        crash = self._turns in self.crash_at and self._source is not None and self._source.may_crash
         if self._is_due(crash) and (taken := flow.checkpoint()) is not None:
             flow.acknowledge(taken)
             self._checkpoint = taken.encode()

@@ -10,6 +10,7 @@ from bson import ObjectId
 
 from brookmill.clock import Clock
 from brookmill.connections import Batch, DeadLetter, Form, Output, Sink, Source, Timely
+from brookmill.connections.documents import DocumentsSource
 from brookmill.connections.letter import encoded, shown, storable
 from brookmill.mql.values import Document
 from brookmill.testing.player import Player
@@ -32,9 +33,13 @@ class Slowly:
         return batch
 
     @property
-    def dry(self) -> bool:
-        """Whether a source fell silent that does not know its own end."""
-        return self.silent and not isinstance(self._source, Player)
+    def may_crash(self) -> bool:
+        """Whether all will be the same afterwards, and come to the same end: samples and schedules begin
+        anew, and that other sources have fallen silent for good would be forgotten.
+        """
+        if isinstance(self._source, DocumentsSource):
+            return not self.silent
+        return isinstance(self._source, Player)
 
     @property
     def over(self) -> bool:
