@@ -12,7 +12,7 @@ BIN := .venv/bin
 READY := .venv/.ready
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test check lint types fix bench docs serve crash fuzz changelog lock jars clean
+.PHONY: help demo test check lint types fix bench docs serve crash soak fuzz changelog lock jars clean
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -44,7 +44,10 @@ serve: $(READY) ## a development server: data in ./data, http://127.0.0.1:8080
 	@$(BIN)/brookmill serve --dev
 
 crash: $(READY) ## kill -9 the server CRASHES times under parallel writes, and workers of every source and sink
-	@CRASHES=$(CRASHES) STREAM_KILLS=100 STREAM_DOCUMENTS=100000 $(BIN)/pytest -m slow --timeout 3600 $(PYTEST_ARGS)
+	@CRASHES=$(CRASHES) STREAM_KILLS=100 STREAM_DOCUMENTS=100000 $(BIN)/pytest -m "slow or not slow" --timeout 3600 tests/crash $(PYTEST_ARGS)
+
+soak: $(READY) ## half an hour of processors started, stopped, updated and dropped at random
+	@SOAK_MINUTES=30 $(BIN)/pytest -s -m slow --timeout 0 tests/crash/test_soak.py $(PYTEST_ARGS)
 
 fuzz: $(READY) ## FUZZ random pipelines through both evaluators, INPUTS hostile ones, and bombs; SEED=n asks the same again
 	@FUZZ=$(FUZZ) INPUTS=$(INPUTS) $(BIN)/pytest -m slow -s --timeout 7200 tests/mql tests/fuzz $(PYTEST_ARGS)
