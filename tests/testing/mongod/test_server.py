@@ -256,7 +256,7 @@ def test_bulk_writes_of_several_collections(client: MongoClient[Doc], server: Mo
     ("command", "code"),
     [
         ({"nope": 1}, 59),
-        ({"insert": "c"}, 14),
+        ({"insert": "c"}, 40414),
         ({"insert": "c", "documents": []}, 16),
         ({"insert": 5, "documents": [{}]}, 73),
         ({"aggregate": "c", "pipeline": {}}, 14),

@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping
 
 from brookmill.mql.values import Document
 from brookmill.testing.mongod.errors import CommandError
+from brookmill.testing.mongod.member import member
 from brookmill.testing.mongod.user import Access, User
 from brookmill.wire.scram import MECHANISM, Credential, Exchange, LoginFailed
 
@@ -25,7 +26,7 @@ class Login:
         if command.get("mechanism") != MECHANISM:
             raise CommandError(f"only {MECHANISM} is supported", 334)
         self._exchange = Exchange(self._credential, self._secret)
-        self._short = bool(command.get("options", {}).get("skipEmptyExchange"))
+        self._short = bool(member(command, "options", dict, {}).get("skipEmptyExchange"))
         return self._step(self._exchange.first, command, done=False)
 
     def go_on(self, command: Document) -> Document:
@@ -41,8 +42,8 @@ class Login:
 
     def _step(self, step: Callable[[bytes], bytes], command: Document, *, done: bool) -> Document:
         try:
-            payload = step(bytes(command.get("payload", b"")))
-        except (LoginFailed, TypeError, ValueError):
+            payload = step(member(command, "payload", bytes))
+        except LoginFailed:
             self._exchange = None
             raise CommandError("Authentication failed.", 18) from None
         return {"conversationId": 1, "done": done, "payload": payload}

@@ -57,7 +57,7 @@ class Pipeline:
     def _read(self, target: str, stages: Any, variables: Variables) -> tuple[list[Document], Any]:
         """The documents of a collection; a first ``$match`` is done by its indexes."""
         spec: Document = {}
-        if stages and "$match" in stages[0]:
+        if stages and type(stages[0]) is dict and "$match" in stages[0]:
             spec, stages = stages[0]["$match"], stages[1:]
         query = Query.of(spec, variables)
         collection = self.deployment.collection(self.database, target)

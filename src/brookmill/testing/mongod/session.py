@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import uuid
 from typing import Final
 
 from brookmill.mql.values import Document
@@ -10,6 +11,7 @@ from brookmill.testing.mongod.commands import COMMANDS, Call
 from brookmill.testing.mongod.deployment import Deployment
 from brookmill.testing.mongod.errors import CommandError, refusing
 from brookmill.testing.mongod.login import Login
+from brookmill.testing.mongod.member import member, number
 from brookmill.testing.mongod.oplog import timestamp
 from brookmill.wire.message import Message
 
@@ -66,16 +68,16 @@ class Session:
         command = message.command
         if "startTransaction" in command or "autocommit" in command:
             raise CommandError("transactions are not implemented in this server", 263)
-        number = command.get("txnNumber")
-        if number is None:
+        txn = number(command, "txnNumber")
+        if txn is None:
             return self._run(message)
-        session = command.get("lsid", {}).get("id")
+        session = member(member(command, "lsid", dict), "id", uuid.UUID)
         last, reply = self._deployment.answered.get(session, (-1, {}))
-        if number < last:
-            raise CommandError(f"Retryable write with txnNumber {number} is prohibited on this session", 225)
-        if number > last:
+        if txn < last:
+            raise CommandError(f"Retryable write with txnNumber {txn} is prohibited on this session", 225)
+        if txn > last:
             reply = self._run(message)
-            self._deployment.answered[session] = (number, reply)
+            self._deployment.answered[session] = (txn, reply)
         return reply
 
     def _run(self, message: Message) -> Document:

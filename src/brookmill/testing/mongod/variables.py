@@ -18,7 +18,7 @@ Variables = Mapping[str, Value]
 
 #: Operators that define variables: in which members they are seen, and which names unless told.
 _SCOPES: Final[Mapping[str, tuple[tuple[str, ...], Callable[[Document], set[str]]]]] = {
-    "$let": (("in",), lambda spec: set(spec.get("vars", {}))),
+    "$let": (("in",), lambda spec: set(spec.get("vars") or ())),
     "$map": (("in",), lambda spec: {spec.get("as", "this")}),
     "$filter": (("cond",), lambda spec: {spec.get("as", "this")}),
     "$reduce": (("in",), lambda _: {"this", "value"}),
@@ -93,7 +93,8 @@ def _bound_stage(name: str, spec: Value, variables: Variables) -> Value:
         return bound_query(spec, variables)
     if name not in _NESTING or type(spec) is not dict:
         return bound(spec, variables)
-    inner = _hidden(variables, set(spec.get("let") or {}))
+    let = spec.get("let")
+    inner = _hidden(variables, set(let) if type(let) is dict else set())
     nested = name == "$facet"
     return {
         member: bound_pipeline(value, inner)

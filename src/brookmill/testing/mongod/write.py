@@ -12,6 +12,7 @@ from brookmill.mql.values import MISSING, Document, Value
 from brookmill.testing.mongod.collection import Collection
 from brookmill.testing.mongod.deployment import Deployment
 from brookmill.testing.mongod.errors import CommandError
+from brookmill.testing.mongod.member import member
 from brookmill.testing.mongod.oplog import timestamp
 from brookmill.testing.mongod.query import Query, equal_fields
 from brookmill.testing.mongod.update import Moment
@@ -42,10 +43,9 @@ def update(
     for option in _UNSUPPORTED:
         if statement.get(option):
             raise CommandError(f"{option} is not implemented in this server", 238)
-    _demand(statement, "q", "u")
-    variables = {**variables, **statement.get("c", {})}
-    query = Query.of(statement["q"], variables)
-    change = parse_update(statement["u"], variables)
+    variables = {**variables, **member(statement, "c", dict, {})}
+    query = Query.of(member(statement, "q", dict), variables)
+    change = parse_update(statement.get("u"), variables)
     multi = bool(statement.get("multi"))
     if multi and isinstance(change, Replacement):
         raise CommandError("multi update is not supported for replacement-style update", 9)
@@ -57,16 +57,10 @@ def update(
         return Outcome()
     if collection.time_field is not None:
         raise CommandError("Cannot perform this update on a time-series collection", 72)
-    found = list(_chosen(collection, query, statement.get("sort"), multi=multi))
+    found = _chosen(collection, query, member(statement, "sort", dict, None), multi=multi)
     if not found and statement.get("upsert"):
         return _upsert(deployment, collection, query, change, statement)
     return _update_all(deployment, collection, found, change)
-
-
-def _demand(statement: Document, *members: str) -> None:
-    for member in members:
-        if statement.get(member) is None:
-            raise CommandError(f"BSON field '{member}' is missing but a required field", 40414)
 
 
 def _chosen(collection: Collection, query: Query, order: Document | None, *, multi: bool) -> list[Document]:
@@ -96,7 +90,7 @@ def _upsert(
     deployment: Deployment, collection: Collection, query: Query, change: Update, statement: Document
 ) -> Outcome:
     if statement.get("upsertSupplied"):
-        new = collection.insert(statement["c"]["new"])
+        new = collection.insert(member(member(statement, "c", dict), "new", dict))
         return Outcome(upserted=new["_id"], after=new)
     start: Document = {}
     for name, value in equal_fields(query.spec):
@@ -118,12 +112,13 @@ def delete(
     deployment: Deployment, database: str, name: str, statement: Document, variables: Variables
 ) -> list[Document]:
     """Carry out one delete statement; answers the documents that are gone. Raises as ``update`` does."""
-    _demand(statement, "q")
-    query = Query.of(statement["q"], variables)
+    query = Query.of(member(statement, "q", dict), variables)
     collection = deployment.collection(database, name)
     if collection is None:
         return []
-    found = _chosen(collection, query, statement.get("sort"), multi=not statement.get("limit"))
+    found = _chosen(
+        collection, query, member(statement, "sort", dict, None), multi=not statement.get("limit")
+    )
     for document in found:
         collection.delete(document)
     return found

@@ -12,7 +12,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Literal
 
-from brookmill.mql.values import Document, Value
+from brookmill.mql.values import Document
 from brookmill.registry import Registry
 from brookmill.testing.mongod.deployment import Deployment
 from brookmill.testing.mongod.errors import CommandError
@@ -46,15 +46,6 @@ class Call:
         if type(target) is not str or not target:
             raise CommandError(f"collection name has invalid type {type(target).__name__}", 73)
         return target
-
-    def option(self, name: str, kind: type, default: Value) -> Value:
-        """A member of the command, which must be of a type. Raises CommandError."""
-        value = self.command.get(name, default)
-        if value is None or value is default:
-            return default
-        if not isinstance(value, kind):
-            raise CommandError(f"BSON field '{self.name}.{name}' is of the wrong type", 14)
-        return value
 
     def demand(self, needs: Access, database: str | None) -> None:
         """Raise CommandError unless the user may do this."""

@@ -11,6 +11,7 @@ from brookmill import __version__
 from brookmill.mql.values import Document
 from brookmill.testing.mongod.commands import Call, command
 from brookmill.testing.mongod.errors import CommandError
+from brookmill.testing.mongod.member import member, objects
 from brookmill.testing.mongod.oplog import timestamp
 
 #: The wire version of MongoDB 8.0.
@@ -112,8 +113,8 @@ def logout(call: Call) -> Document:
 
 @command("endSessions", "killSessions", "refreshSessions", needs=None)
 def end_sessions(call: Call) -> Document:
-    for session in call.option(call.name, list, []) if call.name != "refreshSessions" else []:
-        call.deployment.answered.pop(session.get("id"), None)
+    for session in objects(call.command, call.name) if call.name != "refreshSessions" else []:
+        call.deployment.answered.pop(member(session, "id", uuid.UUID), None)
     return {}
 
 

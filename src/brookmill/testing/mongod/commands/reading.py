@@ -19,6 +19,7 @@ from brookmill.testing.mongod.change_stream import ChangeStream
 from brookmill.testing.mongod.commands import Call, command
 from brookmill.testing.mongod.cursor import Found
 from brookmill.testing.mongod.errors import CommandError
+from brookmill.testing.mongod.member import member, number
 from brookmill.testing.mongod.pipeline import Pipeline
 from brookmill.testing.mongod.query import Query
 from brookmill.testing.mongod.variables import Variables
@@ -39,23 +40,25 @@ def find(call: Call) -> Document:
     if call.command.get("tailable"):
         raise CommandError("tailable cursors are not implemented in this server", 238)
     variables = constants(call.deployment, call.command.get("let"))
-    documents: Iterable[Document] = _found(call, call.option("filter", dict, {}), variables)
-    order = call.option("sort", dict, {})
+    documents: Iterable[Document] = _found(call, member(call.command, "filter", dict, {}), variables)
+    order = member(call.command, "sort", dict, {})
     if order and "$natural" not in order:
         documents = sort(documents, order)
     elif order.get("$natural") == -1:
         documents = reversed(list(documents))
-    skip, limit = int(call.command.get("skip") or 0), int(call.command.get("limit") or 0)
+    skip, limit = number(call.command, "skip") or 0, number(call.command, "limit") or 0
+    if skip < 0:
+        raise CommandError("the skip must be non-negative", 51024)
     documents = itertools.islice(documents, skip, skip + abs(limit) if limit else None)
-    fields = call.option("projection", dict, {})
+    fields = member(call.command, "projection", dict, {})
     if fields:
         documents = _projected(documents, fields)
     single = call.command.get("singleBatch") or limit < 0
-    size = call.command.get("batchSize")
+    size = number(call.command, "batchSize")
     if single:
         documents = itertools.islice(documents, size or abs(limit) or None)
     cursor = Found(f"{call.database}.{call.target}", documents)
-    return call.deployment.cursors.opened(cursor, None if size is None else int(size))
+    return call.deployment.cursors.opened(cursor, size)
 
 
 def _projected(documents: Iterable[Document], fields: Document) -> Iterator[Document]:
@@ -68,35 +71,38 @@ def aggregate(call: Call) -> Document:
     stages = call.command.get("pipeline")
     if not isinstance(stages, list) or not all(type(stage) is dict and len(stage) == 1 for stage in stages):
         raise CommandError("'pipeline' must be an array of objects with one member each", 14)
-    if type(call.command.get("cursor")) is not dict:
+    options = call.command.get("cursor")
+    if type(options) is not dict:
         raise CommandError(
             "The 'cursor' option is required, except for aggregate with the explain argument", 9
         )
-    size = call.command["cursor"].get("batchSize")
+    size = number(options, "batchSize")
     target = None if call.command["aggregate"] == 1 else call.target
     if stages and "$changeStream" in stages[0]:
         stream = ChangeStream.opened(call.deployment, call.database, target, stages)
         call.demand("read", None if stream.everywhere else call.database)
-        return call.deployment.cursors.opened(stream, None if size is None else int(size))
+        return call.deployment.cursors.opened(stream, size)
     pipeline = Pipeline(call.deployment, call.database, call.demand)
     variables = constants(call.deployment, call.command.get("let"))
     documents = pipeline.answer(stages, target, variables)
     cursor = Found(f"{call.database}.{target or '$cmd.aggregate'}", documents)
-    return call.deployment.cursors.opened(cursor, None if size is None else int(size))
+    return call.deployment.cursors.opened(cursor, size)
 
 
 @command("count", needs="read")
 def count(call: Call) -> Document:
-    found = _found(call, call.option("query", dict, {}), constants(call.deployment))
-    skip, limit = int(call.command.get("skip") or 0), abs(int(call.command.get("limit") or 0))
+    found = _found(call, member(call.command, "query", dict, {}), constants(call.deployment))
+    skip, limit = number(call.command, "skip") or 0, abs(number(call.command, "limit") or 0)
+    if skip < 0:
+        raise CommandError("the skip must be non-negative", 51024)
     return {"n": sum(1 for _ in itertools.islice(found, skip, skip + limit if limit else None))}
 
 
 @command("distinct", needs="read")
 def distinct(call: Call) -> Document:
-    names = tuple(call.option("key", str, "").split("."))
+    names = tuple(member(call.command, "key", str, "").split("."))
     values: dict[Any, Value] = {}
-    for document in _found(call, call.option("query", dict, {}), constants(call.deployment)):
+    for document in _found(call, member(call.command, "query", dict, {}), constants(call.deployment)):
         for value in ends(document, names):
             for item in value if isinstance(value, list) else [value]:
                 if item is not MISSING:
@@ -106,26 +112,25 @@ def distinct(call: Call) -> Document:
 
 @command("getMore", needs="login")
 def get_more(call: Call) -> Document:
-    deployment, number = call.deployment, int(call.option("getMore", int, 0))
-    cursor = deployment.cursors.find(number)
-    size = call.command.get("batchSize")
-    size = int(size) if size else None
+    deployment, opened = call.deployment, number(call.command, "getMore") or 0
+    cursor = deployment.cursors.find(opened)
+    size = number(call.command, "batchSize") or None
     batch = cursor.batch(size)
-    wait = call.command.get("maxTimeMS")
-    deadline = time.monotonic() + (_AWAIT if wait is None else int(wait) / 1000)
+    wait = number(call.command, "maxTimeMS")
+    deadline = time.monotonic() + (_AWAIT if wait is None else wait / 1000)
     while not batch and cursor.awaits and not cursor.finished and not deployment.stopping:
         left = deadline - time.monotonic()
         if left <= 0 or not deployment.oplog.changed.wait(left):
             break
-        deployment.cursors.find(number)  # somebody may have killed it meanwhile
+        deployment.cursors.find(opened)  # somebody may have killed it meanwhile
         batch = cursor.batch(size)
-    return deployment.cursors.more(number, cursor, batch)
+    return deployment.cursors.more(opened, cursor, batch)
 
 
 @command("killCursors", needs="login")
 def kill_cursors(call: Call) -> Document:
-    numbers = [int(number) for number in call.option("cursors", list, [])]
-    killed = [Int64(number) for number in numbers if call.deployment.cursors.kill(number)]
-    lost = [Int64(number) for number in numbers if number not in killed]
+    numbers = [one for one in member(call.command, "cursors", list) if isinstance(one, int)]
+    killed = [Int64(one) for one in numbers if call.deployment.cursors.kill(one)]
+    lost = [Int64(one) for one in numbers if one not in killed]
     call.deployment.oplog.changed.notify_all()
     return {"cursorsKilled": killed, "cursorsNotFound": lost, "cursorsAlive": [], "cursorsUnknown": []}

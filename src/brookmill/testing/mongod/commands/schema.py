@@ -9,6 +9,7 @@ from brookmill.testing.mongod.collection import Collection
 from brookmill.testing.mongod.commands import Call, command
 from brookmill.testing.mongod.cursor import Found
 from brookmill.testing.mongod.errors import CommandError
+from brookmill.testing.mongod.member import member, objects
 from brookmill.testing.mongod.query import Query
 
 _OPTIONS: Final = (
@@ -59,7 +60,7 @@ def drop_database(call: Call) -> Document:
 @command("renameCollection", needs="login")
 def rename_collection(call: Call) -> Document:
     source, _, name = call.target.partition(".")
-    target, _, new = str(call.command.get("to")).partition(".")
+    target, _, new = member(call.command, "to", str).partition(".")
     call.demand("readWrite", source)
     call.demand("readWrite", target)
     call.deployment.rename((source, name), (target, new), drop_target=bool(call.command.get("dropTarget")))
@@ -70,7 +71,7 @@ def rename_collection(call: Call) -> Document:
 def list_collections(call: Call) -> Document:
     deployment, database = call.deployment, call.database
     entries = [_entry(deployment.existing(database, name)) for name in deployment.names(database)]
-    query = Query.of(call.option("filter", dict, {}), {})
+    query = Query.of(member(call.command, "filter", dict, {}), {})
     found = [entry for entry in entries if query.matches(entry)]
     if call.command.get("nameOnly"):
         found = [{name: entry[name] for name in ("name", "type")} for entry in found]
@@ -91,7 +92,7 @@ def _entry(collection: Collection) -> Document:
 @command("listDatabases", needs="login")
 def list_databases(call: Call) -> Document:
     names = [name for name in call.deployment.databases() if _visible(call, name)]
-    query = Query.of(call.option("filter", dict, {}), {})
+    query = Query.of(member(call.command, "filter", dict, {}), {})
     databases = [{"name": name, "sizeOnDisk": 0, "empty": False} for name in names]
     return {"databases": [one for one in databases if query.matches(one)], "totalSize": 0}
 
@@ -109,7 +110,7 @@ def create_indexes(call: Call) -> Document:
     new = (call.database, call.target) not in call.deployment.collections
     collection = call.deployment.made(call.database, call.target)
     before = len(collection.indexes)
-    specs = call.option("indexes", list, [])
+    specs = objects(call.command, "indexes")
     if not specs:
         raise CommandError("Must specify at least one index to create", 2)
     for spec in specs:

@@ -10,6 +10,7 @@ from brookmill.mql.projection import parse_projection
 from brookmill.mql.values import MISSING, Document
 from brookmill.testing.mongod.commands import Call, command
 from brookmill.testing.mongod.errors import CommandError, refusing
+from brookmill.testing.mongod.member import member, objects
 from brookmill.testing.mongod.write import Outcome, constants, delete, update
 
 _MAX_BATCH = 100_000
@@ -29,10 +30,8 @@ def each(call: Call, statements: Sequence[Any], write: Callable[[Any], None]) ->
     return errors
 
 
-def _statements(call: Call, member: str) -> list[Document]:
-    statements = call.command.get(member)
-    if not isinstance(statements, list) or not all(type(one) is dict for one in statements):
-        raise CommandError(f"BSON field '{call.name}.{member}' must be an array of objects", 14)
+def _statements(call: Call, name: str) -> list[Document]:
+    statements = objects(call.command, name)
     if not 1 <= len(statements) <= _MAX_BATCH:
         raise CommandError(f"Write batch sizes must be between 1 and {_MAX_BATCH}. Got {len(statements)}", 16)
     return statements
@@ -97,7 +96,7 @@ def find_and_modify(call: Call) -> Document:
     command = call.command
     variables = constants(call.deployment, command.get("let"))
     statement: Document = {
-        "q": command.get("query") or {},
+        "q": member(command, "query", dict, {}),
         "sort": command.get("sort"),
         **{name: command[name] for name in ("upsert", "arrayFilters", "collation") if name in command},
     }
@@ -115,7 +114,7 @@ def find_and_modify(call: Call) -> Document:
             "updatedExisting": not upserted and outcome.matched > 0,
         }
         last |= {"upserted": outcome.upserted} if upserted else {}
-    fields = command.get("fields")
+    fields = member(command, "fields", dict, {})
     if value is not None and fields:
         value = parse_projection(fields, Parser()).apply(value, {"ROOT": value, "CURRENT": value})
     return {"lastErrorObject": last, "value": value}

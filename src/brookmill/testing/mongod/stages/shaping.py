@@ -37,4 +37,6 @@ def sort_by_count(pipeline: Pipeline, spec: Value, documents: list[Document]) ->
 def facet(pipeline: Pipeline, spec: Value, documents: list[Document]) -> list[Document]:
     if type(spec) is not dict or not spec:
         raise CommandError("the $facet specification must be a non-empty object", 40169)
+    if not all(isinstance(stages, list) for stages in spec.values()):
+        raise CommandError("arguments to $facet must be arrays", 40170)
     return [{name: pipeline.run(stages, documents) for name, stages in spec.items()}]

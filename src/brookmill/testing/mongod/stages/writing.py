@@ -7,6 +7,7 @@ from typing import Any
 from brookmill.mql.filter import ends
 from brookmill.mql.values import MISSING, Document, Value
 from brookmill.testing.mongod.errors import CommandError
+from brookmill.testing.mongod.member import member
 from brookmill.testing.mongod.pipeline import SERVER_STAGES, Pipeline
 from brookmill.testing.mongod.variables import value_of
 from brookmill.testing.mongod.write import delete, update
@@ -17,7 +18,7 @@ def _target(pipeline: Pipeline, into: Any) -> tuple[str, str]:
         return pipeline.database, into
     if type(into) is not dict or type(into.get("coll")) is not str:
         raise CommandError("the target must be a string or an object with 'db' and 'coll'", 51178)
-    return into.get("db", pipeline.database), into["coll"]
+    return member(into, "db", str, pipeline.database), into["coll"]
 
 
 @SERVER_STAGES("$out")
@@ -39,10 +40,13 @@ def out(pipeline: Pipeline, spec: Value, documents: list[Document]) -> list[Docu
 @SERVER_STAGES("$merge")
 def merge(pipeline: Pipeline, spec: Value, documents: list[Document]) -> list[Document]:
     spec = {"into": spec} if type(spec) is str else spec
-    database, name = _target(pipeline, spec["into"])
+    if type(spec) is not dict:
+        raise CommandError("$merge requires a string or object argument", 51182)
+    database, name = _target(pipeline, spec.get("into"))
     pipeline.demand("readWrite", database)
-    on = spec.get("on", "_id")
-    on = [on] if type(on) is str else on
+    on = [spec["on"]] if type(spec.get("on")) is str else member(spec, "on", list, ["_id"])
+    if not on or not all(type(path) is str for path in on):
+        raise CommandError("the 'on' field of $merge must be a string or an array of strings", 51186)
     collection = pipeline.deployment.made(database, name)
     if not any(index.unique and sorted(index.pattern) == sorted(on) for index in collection.indexes.values()):
         raise CommandError("Cannot find index to verify that join fields will be unique", 51183)
@@ -68,7 +72,7 @@ def _merge_one(
     statement: Document = {"q": query, "upsert": unmatched == "insert"}
     deployment = pipeline.deployment
     if isinstance(matched, list):
-        let = spec.get("let", {"new": "$$ROOT"})
+        let = member(spec, "let", dict, {"new": "$$ROOT"})
         values = {name: value_of(value, document) for name, value in let.items()}
         statement |= {"u": matched, "c": {**values, "new": document}, "upsertSupplied": True}
     elif matched == "replace":
