@@ -65,11 +65,13 @@ class Output:
 
     ``values``: JSON texts (bytes) or documents, as the sink accepts. ``columns``: per-document values of the
     sink stage's expressions (``topic``, ``key``, ``headers``, …), each as long as ``values``; a constant is
-    not a column.
+    not a column. ``trace(i)`` works out ``{$meta: "stream"}`` of the i-th document: for dead letters, as it
+    does the whole batch again.
     """
 
     values: list[Any] = field(default_factory=list)
     columns: dict[str, list[Any]] = field(default_factory=dict)
+    trace: Callable[[int], dict[str, Any]] = no_meta
 
     @property
     def size(self) -> int:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import itertools
 from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING
@@ -14,6 +15,7 @@ from brookmill.mql.encoding import RELAXED
 from brookmill.mql.values import Document, date_from_ms, storable
 from brookmill.plan.asked import Asked
 from brookmill.plan.latency import Latency
+from brookmill.plan.origins import Origins
 from brookmill.plan.segment import Segment
 from brookmill.plan.stats import Counts, operator_stats
 from brookmill.plan.track import Meta, Track
@@ -43,6 +45,7 @@ class Program:
         self._clock = clock
         self._names = tuple(plan.sink.columns) if plan.sink is not None else ()
         self._out = self._fresh()
+        self._origins = Origins()
         self._letters: list[DeadLetter] = []
         self._counts = Counts.of(len(plan.operators) + 2, len(plan.links))
         self._origin: Document = {}
@@ -95,7 +98,10 @@ class Program:
         take = track.take_json if batch.form == "json" else track.take_documents
         values = batch.values[start:stop] if stop - start < len(batch) else batch.values
         values = values if type(values) is list else list(values)
-        take(values, batch.times[start:stop], partition, self._meta(batch, start), out)
+        given = (values, batch.times[start:stop], partition, self._meta(batch, start))
+        if out is self._out and self._windows is None:
+            self._origins.note(len(out), functools.partial(track.metas, *given, json=batch.form == "json"))
+        take(*given, out)
 
     def _ask_batch(self, batch: Batch) -> None:
         """A batch through links that ask: all of it through one before any of it comes to the next."""
@@ -155,7 +161,8 @@ class Program:
 
     def _hand_over(self) -> tuple[Output, list[DeadLetter]]:
         out, letters = self._out, self._letters
-        self._out, self._letters = self._fresh(), []
+        out.trace = functools.partial(self._origins.meta, len(out))
+        self._out, self._origins, self._letters = self._fresh(), Origins(), []
         self._counts.output += len(out)
         return out, letters
 
@@ -208,7 +215,10 @@ class Program:
             asked = self._answered(index, asked)
             self._feed(index + 1, Results(asked.values, asked.metas), window)
             return
-        track.take_documents(documents, None, 0, meta, self._out)
+        given = (documents, None, 0, meta)
+        if link.blocking is None:
+            self._origins.note(len(self._out), functools.partial(track.metas, *given, json=False))
+        track.take_documents(*given, self._out)
         if link.blocking is not None:
             assert track.collector is not None
             self._feed(index + 1, track.collector.results(), window)

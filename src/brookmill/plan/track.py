@@ -68,6 +68,22 @@ class Track:
         run: Callable[..., None] = names["run"]
         return run
 
+    def metas(
+        self, values: list[Any], times: Any, partition: int, meta: Meta, *, json: bool
+    ) -> Sequence[Document]:
+        """The stream metadata of every document that comes of these: all is done once more, unseen."""
+        unseen = Track(
+            self.segment,
+            windows=None,
+            drops=[0] * len(self._drops),
+            bury=lambda *_: None,
+            now=self._now,
+            reference=True,
+        )
+        out = Asked(columns={name: [] for name in self._link.columns or {}}, seen=[None] * len(values))
+        (unseen.take_json if json else unseen.take_documents)(values, times, partition, meta, out)
+        return out.metas
+
     def _collect(self) -> Collector:
         self.collector = self._link.blocking.collector()
         return self.collector
