@@ -153,7 +153,7 @@ def _azurite(directory: Path, key: str) -> Iterator[int]:
             env=os.environ | {"AZURITE_ACCOUNTS": f"{ACCOUNT}:{key}"},
         )
     try:
-        wait_until(lambda: servers._listens(port), 30, "Azurite")
+        wait_until(lambda: servers.listens(port), 30, "Azurite")
         yield port
     finally:
         process.terminate()

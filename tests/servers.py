@@ -110,14 +110,15 @@ def broker(directory: Path) -> Iterator[Broker]:
     with (directory / "log").open("wb") as log:
         process = subprocess.Popen(list(map(str, command)), stdout=log, stderr=log, cwd=directory)
     try:
-        wait_until(lambda: _listens(port), what="the broker")
+        wait_until(lambda: listens(port), what="the broker")
         yield Broker(f"127.0.0.1:{port}")
     finally:
         process.terminate()
         process.wait(20)
 
 
-def _listens(port: int) -> bool:
+def listens(port: int) -> bool:
+    """Whether somebody does, on 127.0.0.1."""
     with socket.socket() as s:
         return s.connect_ex(("127.0.0.1", port)) == 0
 

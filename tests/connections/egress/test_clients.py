@@ -17,6 +17,7 @@ import urllib3
 from servers import Endpoint, endpoint
 
 from brookmill.config import Outside
+from brookmill.connections.egress.authorities import bundle
 from brookmill.connections.egress.http import client
 from brookmill.connections.egress.pools import guard
 from brookmill.connections.egress.sessions import session
@@ -130,6 +131,20 @@ def test_tls_is_about_the_name_and_believes_the_file_of_the_environment(
         pytest.raises(httpx.ConnectError, match="CERTIFICATE_VERIFY_FAILED"),
     ):
         http.get(f"https://mill.example:{secure}/")
+
+
+@pytest.mark.parametrize("content", [None, "no certificate"])
+def test_authorities_that_cannot_be_read_are_told(
+    content: str | None, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    file = tmp_path / "ca.pem"
+    if content is not None:
+        file.write_text(content)
+    monkeypatch.setenv("SSL_CERT_FILE", str(file))
+    for read in (lambda: client(PUBLIC), bundle):
+        with pytest.raises(ConnectionFailed, match="SSL_CERT_FILE does not name a readable file") as failure:
+            read()
+        assert failure.value.code == 420
 
 
 def test_urllib3_connects_to_judged_addresses_alone(endpoint: Endpoint) -> None:

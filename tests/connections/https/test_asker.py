@@ -7,6 +7,7 @@ import json
 import threading
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import replace
 from typing import Any
 
 import msgspec
@@ -35,11 +36,13 @@ def opened(
     headers: dict[str, str] | None = None,
     clock: VirtualClock | None = None,
     into: str | None = None,
+    memory: int = 2 * 1024**3,
     **fields: Any,
 ) -> Iterator[HttpsAsker]:
     fields = {"method": "POST", **fields} | ({} if into is None else {"as": into})
     options = msgspec.convert({"connectionName": "h", **fields}, HttpsOptions)
     opening = Opening("p" * 24, clock or VirtualClock(), constants=constants or {}, outside=INSIDE)
+    opening = replace(opening, memory=memory)
     asker = HttpsAsker(Https(url=url, headers=headers or {}), options, opening)
     try:
         yield asker
@@ -313,7 +316,7 @@ def test_what_a_reply_gives(endpoint: Endpoint, body: bytes, headers: dict[str, 
         (b"{}", JSON | {"content-encoding": "gzip"}, "not valid gzip"),
         (gzip.compress(b'{"a":1}')[:-6], JSON | {"content-encoding": "gzip"}, "not valid gzip"),
         (b'"' + b"x" * LARGEST + b'"', JSON, f"more than {LARGEST} bytes"),
-        (gzip.compress(bytes(200_000_000), 1), JSON | {"content-encoding": "gzip"}, f"more than {LARGEST}"),
+        (gzip.compress(bytes(40_000_000), 1), JSON | {"content-encoding": "gzip"}, f"more than {LARGEST}"),
     ],
     ids=range(15),
 )
@@ -406,3 +409,14 @@ def test_headers_beyond_ascii_are_sent_as_utf8(endpoint: Endpoint) -> None:
     sent = {name: text.encode("latin-1").decode() for name, text in endpoint.requests[0].headers.items()}
     assert (sent["a"], sent["c"]) == ("é", "日\t本")
     assert "b" not in sent
+
+
+@pytest.mark.parametrize("parallelism", [1, 4])
+def test_the_replies_to_one_batch_must_fit_into_the_worker(endpoint: Endpoint, parallelism: int) -> None:
+    endpoint.answer = lambda _: Reply(body=b'"' + b"x" * 9_998 + b'"')
+    with opened(endpoint.url, into="r", memory=400_000, parallelism=parallelism) as asker:
+        for _ in range(2):
+            assert len(asker.ask(Output([{}] * 10))) == 10
+        with pytest.raises(MemoryError):
+            asker.ask(Output([{}] * 11))
+    assert len(endpoint.requests) <= 31

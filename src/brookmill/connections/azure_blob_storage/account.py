@@ -51,14 +51,15 @@ def blob_client(config: AzureConfig | UnsetType, outside: Outside, connections: 
 def _transport(outside: Outside, connections: int) -> RequestsTransport:
     from azure.core.pipeline.transport import RequestsTransport
 
-    from brookmill.connections.egress.sessions import authorities, session
+    from brookmill.connections.egress.authorities import bundle
+    from brookmill.connections.egress.sessions import session
 
     return RequestsTransport(
         session=session(outside, connections),
         session_owner=False,
         connection_timeout=_CONNECT,
         read_timeout=_READ,
-        connection_verify=authorities(),
+        connection_verify=bundle(),
         use_env_settings=False,
     )
 

@@ -11,6 +11,7 @@ import httpx
 
 from brookmill.config import Outside
 from brookmill.connections import egress
+from brookmill.connections.egress.authorities import tls_context
 from brookmill.errors import ConnectionFailed
 
 #: Most addresses of one host that are tried, each for the whole time-out.
@@ -51,10 +52,10 @@ class JudgedTransport(httpx.HTTPTransport):
     """httpx's own transport over a judged network; ``connections``: how many are kept open."""
 
     def __init__(self, outside: Outside, connections: int, resolve: egress.Resolve = egress.resolve) -> None:
-        super().__init__()
+        super().__init__(verify=(context := tls_context()))
         self._pool.close()
         self._pool = httpcore.ConnectionPool(
-            ssl_context=httpx.create_ssl_context(),
+            ssl_context=context,
             max_connections=connections,
             max_keepalive_connections=connections,
             keepalive_expiry=30.0,
@@ -72,8 +73,8 @@ def client(
 ) -> httpx.Client:
     """Follows no redirect, uses no proxy and keeps no cookies. Times in seconds.
 
-    Believes the authorities of certifi, or those of the file that ``SSL_CERT_FILE`` names. Besides httpx's
-    errors a request raises ConnectionFailed (420) when the host is forbidden.
+    Raises ConnectionFailed (420) when the authorities to believe cannot be read. A request raises it, besides
+    httpx's errors, when the host is forbidden.
     """
     return httpx.Client(
         transport=JudgedTransport(outside, connections, resolve),

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from http.cookiejar import DefaultCookiePolicy
 from typing import Any
 
@@ -26,8 +25,7 @@ class _JudgedAdapter(HTTPAdapter):
 def session(outside: Outside, connections: int) -> requests.Session:
     """Uses no proxy and keeps no cookies.
 
-    Besides the errors of requests it raises ConnectionFailed (420) for forbidden hosts. Believes the
-    authorities of certifi, or those of the file that ``SSL_CERT_FILE`` names: ``authorities()``.
+    Besides the errors of requests it raises ConnectionFailed (420) for forbidden hosts.
     """
     made = requests.Session()
     made.trust_env = False
@@ -35,8 +33,3 @@ def session(outside: Outside, connections: int) -> requests.Session:
     for scheme in ("http://", "https://"):
         made.mount(scheme, _JudgedAdapter(outside, connections))
     return made
-
-
-def authorities() -> str | bool:
-    """What the parameter ``verify`` of requests should be."""
-    return os.environ.get("SSL_CERT_FILE") or True

@@ -30,6 +30,8 @@ _PASSING = frozenset({408, 425, 429})
 #: Seconds to wait before asking again; the server may ask for more, up to the longest.
 _PAUSES = (0.2, 1.0, 3.0)
 _LONGEST = 20.0
+#: The part of a worker's memory that the replies to one batch may take, as bytes on the way.
+_SHARE = 4
 _NEVER = threading.Event()
 _json = encoder()
 
@@ -48,6 +50,9 @@ class HttpsAsker:
         self._options = options
         self._constants = opening.constants
         self._clock = opening.clock
+        self._most_held = opening.memory // _SHARE
+        self._held = 0
+        self._lock = threading.Lock()
         parallel = options.parallelism
         self._threads = ThreadPoolExecutor(parallel, "https") if parallel > 1 else None
         self._client = client(
@@ -58,6 +63,8 @@ class HttpsAsker:
         )
 
     def ask(self, questions: Output) -> Sequence[Answer]:
+        """Raises ConnectionFailed, and MemoryError where the replies together are too large."""
+        self._held = 0
         columns = questions.columns.items()
         given = [
             {**self._constants, **{name: column[i] for name, column in columns}}
@@ -82,6 +89,7 @@ class HttpsAsker:
         what = f"{request.method} {shown(request.url)}"
         begun = self._clock.monotonic()
         reply = self._asked(request, what)
+        self._hold(len(reply.body))
         meta = {
             "https": {
                 "url": shown(request.url),
@@ -91,6 +99,13 @@ class HttpsAsker:
             }
         }
         return self._judged(reply, what, meta)
+
+    def _hold(self, size: int) -> None:
+        """Raises MemoryError when the replies are too much for the worker."""
+        with self._lock:
+            self._held += size
+            if self._held > self._most_held:
+                raise MemoryError
 
     def _judged(self, reply: Reply, what: str, meta: Document) -> Answer:
         if not 200 <= reply.status < 300:
