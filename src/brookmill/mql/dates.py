@@ -10,7 +10,7 @@ from typing import Final
 
 from bson import DatetimeMS, ObjectId, Timestamp
 
-from brookmill.mql import calendar
+from brookmill.mql import calendar, date_text
 from brookmill.mql.calendar import Shown
 from brookmill.mql.errors import MQLError
 from brookmill.mql.values import Value, date_from_ms, ms_from_date, type_name
@@ -19,6 +19,9 @@ _TEXT: Final = re.compile(
     r"(?P<date>[0-9]{4}-[0-9]{2}-[0-9]{2})"
     r"(?:[T ](?P<time>[0-9]{2}:[0-9]{2}(?::[0-9]{2}(?:[.,](?P<fraction>[0-9]{1,9}))?)?)"
     r" ?(?P<zone>Z|[A-Za-z]+(?:/[A-Za-z_]+)*|[+-][0-9]{2}(?::?[0-9]{2})?)?)?"
+)
+_LOOSE_OFFSET: Final = re.compile(
+    r"(?:gmt|utc)?(?P<sign>[+-])(?P<hours>[0-9]{1,2}?)(?::?(?P<minutes>[0-9]{2}))?", re.IGNORECASE
 )
 _OFFSET: Final = re.compile(r"(?P<sign>[+-])(?P<hours>[0-9]{2})(?::?(?P<minutes>[0-9]{2}))?")
 
@@ -36,7 +39,7 @@ def parse_date(text: str, tz: dt.tzinfo = dt.UTC) -> Value:
             raise unreadable(text) from None
     found = _TEXT.fullmatch(text)
     if found is None:
-        raise unreadable(text)
+        return _written_otherwise(text, tz)
     time, fraction = found["time"] or "00:00", found["fraction"]
     if fraction:
         time = time[: -1 - len(fraction)]
@@ -45,9 +48,35 @@ def parse_date(text: str, tz: dt.tzinfo = dt.UTC) -> Value:
     try:
         clock = dt.datetime.fromisoformat(f"{found['date']}T{time}")
         ms = ms_from_date(clock) + int((fraction or "0")[:3].ljust(3, "0"))
-        return date_from_ms(calendar.instant(ms, zone(found["zone"]) if found["zone"] else tz))
+        return date_from_ms(calendar.instant(ms, _written_zone(found["zone"], text) if found["zone"] else tz))
     except ValueError:
-        raise unreadable(text) from None
+        return _written_otherwise(text, tz)
+
+
+def _written_otherwise(text: str, tz: dt.tzinfo) -> Value:
+    """The date in a text that is no ISO 8601 as it is usually written. Raises MQLError (code 241)."""
+    written = date_text.read(text)
+    if written is None:
+        raise unreadable(text)
+    if written.zone is not None:
+        if tz is not dt.UTC:
+            raise MQLError("a date string with a zone cannot have a timezone argument too", 241)
+        tz = _written_zone(written.zone, text)
+    return date_from_ms(calendar.instant(written.clock, tz))
+
+
+def _written_zone(name: str, text: str) -> dt.tzinfo:
+    hours = date_text.ABBREVIATIONS.get(name.lower())
+    if hours is not None:
+        return dt.timezone(dt.timedelta(hours=hours))
+    offset = _LOOSE_OFFSET.fullmatch(name)
+    if offset is not None:
+        found = _zone(f"{offset['sign']}{offset['hours']:0>2}{offset['minutes'] or ''}")
+    else:
+        found = _zone(name)
+    if found is None:
+        raise unreadable(text)
+    return found
 
 
 def unreadable(text: str) -> MQLError:

@@ -25,9 +25,9 @@ _REFERENCE = calendar.first_day(2000 * 12)
 _MAX_BIN = 100_000_000_000
 
 
-def _unit(unit: Value) -> str:
+def _unit(unit: Value, no_string: int = 5439013) -> str:
     if type(unit) is not str:
-        raise MQLError(f"a unit of time must be a string, found {type_name(unit)}", 5439013)
+        raise MQLError(f"a unit of time must be a string, found {type_name(unit)}", no_string)
     if unit not in _MONTHS and unit not in _DAYS and unit not in _EVEN:
         raise MQLError(f"unknown time unit value: {unit[:50]}", 9)
     return unit
@@ -67,7 +67,7 @@ def _added(start: Value, unit: Value, amount: Value, timezone: Value, *, name: s
         return None
     count = whole(amount)
     ms = moment(start, 5166403)
-    by = _unit(unit)
+    by = _unit(unit, 5166404)
     if count is None:
         raise MQLError(f"{name} expects an integer amount of time units, found {describe(amount)}", 5166405)
     if sense < 0 and count == INT64_MIN:
