@@ -97,6 +97,12 @@ def test_the_body_is_the_payload_or_else_the_document(
         ("/v1", "@evil.example", {}, "/v1/@evil.example"),
         ("/v1", "http://evil.example", {}, "/v1/http://evil.example"),
         ("/v1", "a?q=é#f", {}, "/v1/a?q=%C3%A9%23f"),
+        ("/v1", "", {}, "/v1"),
+        ("/v1", "?q=1", {}, "/v1?q=1"),
+        ("/v1", "/", {}, "/v1/"),
+        ("", "", {}, "/"),
+        ("/a%2Fb%20%E9?x=%26", "c%2Fd", {}, "/a%2Fb%20%E9/c%2Fd?x=%26"),
+        ("/a%2Fb", None, {"p": "%41"}, "/a%2Fb?p=%2541"),
     ],
 )
 def test_where_a_request_goes(
@@ -420,3 +426,17 @@ def test_the_replies_to_one_batch_must_fit_into_the_worker(endpoint: Endpoint, p
         with pytest.raises(MemoryError):
             asker.ask(Output([{}] * 11))
     assert len(endpoint.requests) <= 31
+
+
+@pytest.mark.parametrize("url", ["", "http://", "http://h/\ud800", "http://h:port/", "http://[::1"])
+def test_a_url_that_is_none_is_told(url: str) -> None:
+    with pytest.raises(ConnectionFailed, match="the connection's url is") as failure, opened(url):
+        pass
+    assert failure.value.code == 420
+
+
+def test_no_path_breaks_the_line_of_an_error(endpoint: Endpoint) -> None:
+    endpoint.answer = lambda _: 404
+    with opened(endpoint.url) as asker:
+        (answer,) = asker.ask(Output([{}], {"path": ["a\r\nb\u2028"]}))
+    assert f"POST {endpoint.url}/a%0D%0Ab%E2%80%A8 answered with status 404" == answer.refused

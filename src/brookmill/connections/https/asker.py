@@ -40,12 +40,13 @@ class HttpsAsker:
     """An ``Asker``. Columns or constants: ``path``, ``parameters.NAME``, ``headers.NAME``, ``payload``."""
 
     def __init__(self, connection: Https, options: HttpsOptions, opening: Opening) -> None:
-        """Nothing is asked yet. Raises ConnectionFailed (420) when the URL is missing."""
-        if not connection.url:
-            raise ConnectionFailed(
-                "url is missing", retry=False, code=420, name="StreamProcessorInvalidOptions"
-            )
-        self._url = httpx.URL(connection.url)
+        """Nothing is asked yet. Raises ConnectionFailed (420) when the URL is missing or is none."""
+        try:
+            self._url = httpx.URL(connection.url or "")
+        except (httpx.InvalidURL, UnicodeError) as e:
+            raise _invalid("the connection's url is not valid") from e
+        if not self._url.host:
+            raise _invalid("the connection's url is missing")
         self._headers = {} if connection.headers is UNSET else connection.headers
         self._options = options
         self._constants = opening.constants
@@ -165,6 +166,10 @@ class HttpsAsker:
             return received(response, self._clock, deadline, needed=self._options.as_ is not UNSET)
         finally:
             response.close()
+
+
+def _invalid(text: str) -> ConnectionFailed:
+    return ConnectionFailed(text, retry=False, code=420, name="StreamProcessorInvalidOptions")
 
 
 def _members(given: Mapping[str, Any], prefix: str) -> dict[str, Any]:

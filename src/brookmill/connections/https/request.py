@@ -44,7 +44,9 @@ def _joined(base: httpx.URL, path: Any) -> httpx.URL:
     path, _, query = path.partition("?")
     if {".", ".."} & set(re.split(r"[/\\]", unquote(path))):
         raise DocumentError("the path of a request must not hold '.' or '..'")
-    joined = f"{base.path.rstrip('/')}/{quote(path.lstrip('/'), _IN_PATH)}"
+    joined = _path(base)
+    if path:
+        joined = f"{joined.rstrip('/')}/{quote(path.lstrip('/'), _IN_PATH)}"
     queries = [part for part in (base.query.decode("ascii"), quote(query, _IN_QUERY)) if part]
     try:
         return base.copy_with(path=joined, query="&".join(queries).encode() or None)
@@ -80,4 +82,9 @@ def request_headers(fixed: Mapping[str, str], given: Mapping[str, Any]) -> dict[
 
 def shown(url: httpx.URL) -> str:
     """A URL without what may hold credentials: user, password and query string."""
-    return f"{url.scheme}://{url.netloc.decode('ascii')}{url.path}"
+    return f"{url.scheme}://{url.netloc.decode('ascii')}{_path(url)}"
+
+
+def _path(url: httpx.URL) -> str:
+    """As it is sent: what is percent-encoded stays so."""
+    return url.raw_path.partition(b"?")[0].decode("ascii")
