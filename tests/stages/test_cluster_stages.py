@@ -14,7 +14,7 @@ from brookmill.connections.https import Https
 from brookmill.connections.kafka import Kafka
 from brookmill.domain.connection import Connection
 from brookmill.mql import PlanError
-from brookmill.mql.expression import Path
+from brookmill.mql.field_path import Path
 from brookmill.plan import plan
 from brookmill.stages import Place, parse_stage
 

@@ -15,7 +15,7 @@ from brookmill.clock import Clock
 from brookmill.connections import Answer, Opening, Output
 from brookmill.connections.cluster.ask_options import CachedLookupOptions, LookupOptions
 from brookmill.connections.cluster.bulk import encoded
-from brookmill.connections.cluster.client import CODEC, connected
+from brookmill.connections.cluster.client import CODEC, connected, leave
 from brookmill.connections.cluster.lookup import Join, pruned
 from brookmill.errors import ConnectionFailed, DocumentError
 from brookmill.mql.values import Document
@@ -92,7 +92,7 @@ class CachedLookup:
         try:
             self._join = Join(self._client, _uncached(options))
         except BaseException:
-            self._client.close()
+            leave(self._client)
             raise
 
     def ask(self, questions: Output) -> Sequence[Answer]:
@@ -119,7 +119,7 @@ class CachedLookup:
         return {"cacheHits": Int64(self._cache.hits), "cacheMisses": Int64(self._cache.misses)}
 
     def close(self) -> None:
-        self._client.close()
+        leave(self._client)
 
     def _learn(self, unknown: dict[bytes, tuple[RawBSONDocument, list[int]]], answers: list[Answer]) -> None:
         found = self._join.ask([raw for raw, _ in unknown.values()])

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import datetime as dt
+from collections.abc import Callable
+from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
+import pymongo
 from bson import DatetimeMS
 from bson.codec_options import CodecOptions, DatetimeConversion
 from pymongo import MongoClient
-from pymongo.errors import ConfigurationError, InvalidURI
+from pymongo.errors import ConfigurationError, InvalidURI, PyMongoError
 
 from brookmill.connections import Opening
 from brookmill.connections.cluster.trouble import told
@@ -31,6 +34,8 @@ CODEC: CodecOptions[Document] = CodecOptions(**_DECODING)
 
 #: Milliseconds, where the URI says nothing else: until a server is found, a connection made, an answer there.
 _PATIENCE = {"serverSelectionTimeoutMS": 10_000, "connectTimeoutMS": 10_000, "socketTimeoutMS": 120_000}
+#: Seconds for telling a server that a client leaves; it finds out by itself too.
+_FAREWELL = 1.0
 
 
 def uri_of(connection: Cluster, opening: Opening) -> str:
@@ -50,7 +55,7 @@ def connected(connection: Cluster, opening: Opening, **more: Any) -> Client:
         with told(f"The cluster {connection.cluster_name} cannot be used"):
             client.admin.command("ping")
     except BaseException:
-        client.close()
+        leave(client)
         raise
     return client
 
@@ -66,6 +71,15 @@ def unconnected(connection: Cluster, opening: Opening, **more: Any) -> Client:
     except (InvalidURI, ConfigurationError, ValueError, TypeError):
         # The client's own words may repeat the URI, password and all.
         raise _invalid(f"the URI of the cluster {connection.cluster_name} is not valid") from None
+
+
+def leave(client: Client, *before: Callable[[], None]) -> None:
+    """Close a client, and what it opened ``before``, without waiting for servers that do not answer."""
+    with pymongo.timeout(_FAREWELL):
+        for close in before:
+            with suppress(PyMongoError):
+                close()
+        client.close()
 
 
 def date_of(value: Any) -> int | None:

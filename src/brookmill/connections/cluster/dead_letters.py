@@ -10,7 +10,7 @@ from bson import ObjectId
 from pymongo.errors import BulkWriteError, PyMongoError
 
 from brookmill.connections import DeadLetter, Opening
-from brookmill.connections.cluster.client import unconnected
+from brookmill.connections.cluster.client import leave, unconnected
 from brookmill.connections.cluster.namespace import Namespace
 from brookmill.connections.cluster.trouble import failed
 from brookmill.connections.letter import encoded, shown, storable
@@ -73,7 +73,7 @@ class ClusterDeadLetters:
         self._pending.clear()
 
     def close(self) -> None:
-        self._client.close()
+        leave(self._client)
 
     def _document(self, letter: DeadLetter) -> dict[str, Any]:
         return {

@@ -14,7 +14,7 @@ from pymongo.errors import DocumentTooLarge, OperationFailure, PyMongoError
 from brookmill.connections import Answer, Opening, Output
 from brookmill.connections.cluster.ask_options import LookupOptions
 from brookmill.connections.cluster.bulk import chunks, encoded
-from brookmill.connections.cluster.client import Client, connected
+from brookmill.connections.cluster.client import Client, connected, leave
 from brookmill.connections.cluster.trouble import failed, of_connection, reason
 from brookmill.errors import DocumentError
 from brookmill.mql.values import MISSING, Document, Value
@@ -103,7 +103,7 @@ class Lookup:
         try:
             self._join = Join(self._client, options)
         except BaseException:
-            self._client.close()
+            leave(self._client)
             raise
         self._pool = ThreadPoolExecutor(options.parallelism, "lookup") if options.parallelism > 1 else None
 
@@ -128,7 +128,7 @@ class Lookup:
     def close(self) -> None:
         if self._pool is not None:
             self._pool.shutdown()
-        self._client.close()
+        leave(self._client)
 
     def _question(self, document: Document, questions: Output, place: int) -> RawBSONDocument:
         question: Document = {"d": pruned(document, self._local)}

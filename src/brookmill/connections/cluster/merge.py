@@ -10,7 +10,7 @@ from bson.raw_bson import RawBSONDocument
 
 from brookmill.connections import DeadLetter, Form, Opening, Output
 from brookmill.connections.cluster.bulk import Bulk, encoded
-from brookmill.connections.cluster.client import connected
+from brookmill.connections.cluster.client import connected, leave
 from brookmill.connections.cluster.index import check_unique
 from brookmill.connections.cluster.namespace import Namespace, Targets
 from brookmill.connections.cluster.statement import Run, Statement, Statements, in_runs
@@ -77,7 +77,7 @@ class MergeSink:
     def close(self) -> None:
         if self._pool is not None:
             self._pool.shutdown()
-        self._client.close()
+        leave(self._client)
 
     def _check(self, target: Namespace, *, final: bool = False) -> None:
         """Keys other than ``_id`` need a unique index: without one the same key could be stored twice.

@@ -10,7 +10,7 @@ from bson import Int64, Timestamp
 
 from brookmill.connections import Batch, Opening
 from brookmill.connections.cluster.change_stream import ChangeStream, given_start
-from brookmill.connections.cluster.client import connected, date_of
+from brookmill.connections.cluster.client import connected, date_of, leave
 from brookmill.connections.cluster.initial_sync import InitialSync
 from brookmill.connections.cluster.source_options import ChangeStreamOptions
 from brookmill.mql.values import Document, date_from_ms
@@ -39,7 +39,7 @@ class ClusterSource:
         try:
             self._begin(opening)
         except BaseException:
-            self._client.close()
+            leave(self._client)
             raise
 
     def _begin(self, opening: Opening) -> None:
@@ -96,11 +96,8 @@ class ClusterSource:
         return stats
 
     def close(self) -> None:
-        if self._stream is not None:
-            self._stream.close()
-        if self._copy is not None:
-            self._copy.close()
-        self._client.close()
+        parts = (self._stream, self._copy)
+        leave(self._client, *[part.close for part in parts if part is not None])
 
     def _follow(self) -> ChangeStream:
         return ChangeStream(self._client, self._options, self._start)

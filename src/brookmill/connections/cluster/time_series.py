@@ -12,7 +12,7 @@ from pymongo.errors import CollectionInvalid, OperationFailure, PyMongoError
 
 from brookmill.connections import DeadLetter, Form, Opening, Output
 from brookmill.connections.cluster.bulk import Bulk, encoded
-from brookmill.connections.cluster.client import connected
+from brookmill.connections.cluster.client import connected, leave
 from brookmill.connections.cluster.namespace import Namespace, Targets
 from brookmill.connections.cluster.trouble import failed, of_connection, reason
 from brookmill.connections.cluster.write_options import TimeSeriesOptions
@@ -86,7 +86,7 @@ class TimeSeriesSink:
     def close(self) -> None:
         if self._pool is not None:
             self._pool.shutdown()
-        self._client.close()
+        leave(self._client)
 
     def _given(self, name: str, output: Output, place: int) -> Any:
         return output.columns[name][place] if name in output.columns else self._constants[name]
