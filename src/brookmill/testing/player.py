@@ -45,7 +45,8 @@ class Voice(Protocol):
 class Player:
     """A ``Source``. Its position is the number of the next step.
 
-    A pause is played in two reads: the first finds nothing, so that silence begins before the clock moves.
+    A pause is played in two reads: the first finds nothing, so that silence begins before the clock moves;
+    ``pausing`` is true between them.
     """
 
     def __init__(
@@ -63,7 +64,7 @@ class Player:
         self._clock = clock
         self._next = int(position or 0)
         self._idle_after = idle_after
-        self._silent = False
+        self.pausing = False
         self._heard = dict.fromkeys(range(voice.partitions), clock.monotonic())
 
     @property
@@ -96,8 +97,8 @@ class Player:
             self._next += 1
 
     def _pause(self) -> None:
-        self._silent = not self._silent
-        if not self._silent:
+        self.pausing = not self.pausing
+        if not self.pausing:
             self._clock.advance((self._timeline.moment(self._next, self._now()) - self._now()) / 1000)
             self._next += 1
 

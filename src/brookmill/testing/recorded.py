@@ -34,12 +34,12 @@ class Slowly:
 
     @property
     def may_crash(self) -> bool:
-        """Whether all will be the same afterwards, and come to the same end: samples and schedules begin
-        anew, and that other sources have fallen silent for good would be forgotten.
+        """Whether all will be the same afterwards, and come to the same end. Samples and schedules begin
+        anew; that a source has fallen silent would be forgotten.
         """
         if isinstance(self._source, DocumentsSource):
             return not self.silent
-        return isinstance(self._source, Player)
+        return isinstance(self._source, Player) and not self._source.pausing
 
     @property
     def over(self) -> bool:
