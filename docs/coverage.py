@@ -74,10 +74,11 @@ def connection_types() -> list[Row]:
     ]
 
 
-def _opened(name: str) -> tuple[str, str]:
+def _opened(name: str) -> tuple[str, str, str]:
     """As what the runtime can open a connection of this type."""
     kind = CONNECTIONS.get(name)
-    return ("yes" if hasattr(kind, "open_source") else "", ", ".join(getattr(kind, "sink_options", ())))
+    written, asked = (", ".join(getattr(kind, way, ())) for way in ("sink_options", "asker_options"))
+    return ("yes" if hasattr(kind, "open_source") else "", written, asked)
 
 
 def query_operators() -> list[Row]:
@@ -89,7 +90,7 @@ def query_operators() -> list[Row]:
 #: Title, further columns, and what to show.
 TABLES: list[tuple[str, tuple[str, ...], Callable[[], list[Row]]]] = [
     ("Admin API operations", ("route below `/api/atlas/v2`",), operations),
-    ("Connection types", ("read by `$source`", "written by"), connection_types),
+    ("Connection types", ("read by `$source`", "written by", "asked by"), connection_types),
     ("Stages", (), lambda: rows(upstream.STAGES, STAGES)),
     ("Expression operators", (), lambda: rows(upstream.EXPRESSIONS, EXPRESSIONS)),
     ("Accumulators", (), lambda: rows(upstream.ACCUMULATORS, ACCUMULATORS)),

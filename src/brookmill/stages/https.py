@@ -19,7 +19,11 @@ from brookmill.stages.sink import asker_parts
 @STAGES("$https")
 @dataclass(frozen=True, slots=True)
 class HttpsStage:
-    """Engine reference, section 1.5. ``constants``: columns that are the same for every document."""
+    """Engine reference, section 1.5. ``constants``: columns that are the same for every document.
+
+    Differs: endpoints that answer 408, 425, 429 or from 500 on are asked again a few times before the
+    processor fails, and ``parallelism`` is taken.
+    """
 
     connection: str
     options: Any
