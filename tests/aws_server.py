@@ -13,9 +13,8 @@ import shutil
 import subprocess
 import sys
 import tempfile
-import time
 import zipfile
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -255,7 +254,8 @@ def cloud(directory: Path) -> Iterator[Cloud]:
     with _running(directory / "ministack.log", directory, [sys.executable, "-m", "ministack"], given):
         here = Cloud(f"http://127.0.0.1:{port}")
         iam = here.client("iam")
-        _answers(lambda: iam.create_user(UserName="brookmill"))
+        _answers(iam.list_users)
+        iam.create_user(UserName="brookmill")
         rights = _policy({"Action": "sts:AssumeRole", "Resource": "*"})
         iam.put_user_policy(UserName="brookmill", PolicyName="p", PolicyDocument=rights)
         key = iam.create_access_key(UserName="brookmill")["AccessKey"]
@@ -286,13 +286,14 @@ def resharding_cloud(directory: Path) -> Iterator[Cloud]:
         yield here
 
 
-def _answers(ask: Any) -> None:
-    end = time.monotonic() + 30
-    while True:
+def _answers(ask: Callable[[], Any]) -> None:
+    """Wait until a server that was just started does."""
+
+    def answered() -> bool:
         try:
             ask()
         except BotoCoreError:
-            assert time.monotonic() < end, "the AWS server did not come up in 30 s"
-            time.sleep(0.05)
-        else:
-            return
+            return False
+        return True
+
+    wait_until(answered, 30, "the AWS server")

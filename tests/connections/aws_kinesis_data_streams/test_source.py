@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import base64
 import datetime as dt
 import hashlib
+import json
 import time
+from typing import Any
 
 import pytest
 from aws_server import Cloud
 from connections.aws_kinesis_data_streams.streams import nothing_more, read, read_until, source
-from servers import wait_until
+from servers import Endpoint, Reply, Request, wait_until
 
 from brookmill.connections.aws_kinesis_data_streams.aggregated import Packed, unpacked
 from brookmill.errors import ConnectionFailed
@@ -265,6 +268,84 @@ def test_a_shard_that_is_gone_gives_way_to_its_children(cloud: Cloud) -> None:
         assert read(reading, 1) == texts(1, 1)
     with source(cloud, stream, position) as reading:
         assert read(reading, 1) == texts(1, 1)
+
+
+class Script:
+    """Lets an endpoint be a stream of one shard whose GetRecords answers what stands here, in order."""
+
+    def __init__(self, endpoint: Endpoint, *answers: Reply) -> None:
+        self.asked: list[tuple[str, Any]] = []
+        self._answers = iter(answers)
+        endpoint.answer = self._answer
+
+    def _answer(self, request: Request) -> Reply:
+        operation = request.headers["x-amz-target"].rpartition(".")[2]
+        asked = json.loads(request.body)
+        self.asked.append((operation, asked))
+        if operation == "ListShards":
+            return said(
+                {"Shards": [{"ShardId": "s", "SequenceNumberRange": {"StartingSequenceNumber": "1"}}]}
+            )
+        if operation == "GetShardIterator":
+            return said({"ShardIterator": f"from {asked.get('StartingSequenceNumber')}"})
+        return next(self._answers, said({"Records": [], "NextShardIterator": "i"}))
+
+    def iterators(self) -> list[str]:
+        """Where reading began, each time."""
+        return [asked["ShardIteratorType"] for name, asked in self.asked if name == "GetShardIterator"]
+
+
+def said(body: Any, status: int = 200) -> Reply:
+    return Reply(status, json.dumps(body).encode(), {"content-type": "application/x-amz-json-1.1"})
+
+
+def records(*numbers: int) -> Reply:
+    rows = [
+        {"SequenceNumber": str(n), "Data": base64.b64encode(b"%d" % n).decode(), "PartitionKey": "k"}
+        | {"ApproximateArrivalTimestamp": 1_700_000_000 + n}
+        for n in numbers
+    ]
+    return said({"Records": rows, "NextShardIterator": "i", "MillisBehindLatest": 0})
+
+
+def error(name: str, status: int = 400) -> Reply:
+    return said({"__type": name, "message": "no"}, status)
+
+
+def test_an_iterator_that_expired_and_shards_asked_too_often_are_only_waited_for(endpoint: Endpoint) -> None:
+    script = Script(
+        endpoint,
+        records(1, 2),
+        error("ExpiredIteratorException"),
+        error("ProvisionedThroughputExceededException"),
+        error("InternalFailure", 500),
+        records(3),
+    )
+    alone = Cloud(endpoint.url, credentials="static")
+    with source(alone, "s") as reading:
+        assert read(reading, 3) == [b"1", b"2", b"3"]
+    assert script.iterators() == ["TRIM_HORIZON", "AFTER_SEQUENCE_NUMBER"]
+    assert [asked["ShardIterator"] for name, asked in script.asked if name == "GetRecords"][2] == "from 2"
+
+
+def test_a_failure_that_does_not_pass_fails_the_source(endpoint: Endpoint) -> None:
+    Script(endpoint, records(1), error("KMSDisabledException"))
+    alone = Cloud(endpoint.url, credentials="static")
+    with source(alone, "s") as reading:
+        read(reading, 1)
+        with pytest.raises(ConnectionFailed, match="KMSDisabledException") as failure:
+            read(reading, 1)
+    assert not failure.value.retry
+
+
+def test_a_stream_asked_by_a_position_without_a_record_begins_at_its_time(endpoint: Endpoint) -> None:
+    script = Script(endpoint)
+    alone = Cloud(endpoint.url, credentials="static")
+    with source(alone, "s", initialPosition="LATEST") as reading:
+        position = reading.position()
+    with source(alone, "s", position, initialPosition="LATEST"):
+        pass
+    assert script.iterators() == ["LATEST", "AT_TIMESTAMP"]
 
 
 def varint(value: int) -> bytes:

@@ -72,11 +72,11 @@ def status(error: ClientError) -> int:
 
 def passing(error: BotoCoreError | ClientError) -> bool:
     """Whether the same request may succeed later."""
-    from botocore.exceptions import ClientError, ConnectionError, HTTPClientError
+    from botocore.exceptions import ClientError, ConnectionError, HTTPClientError, SSLError
 
     if isinstance(error, ClientError):
         return code(error) in THROTTLED | _PASSING or status(error) >= 500
-    return isinstance(error, (ConnectionError, HTTPClientError))
+    return isinstance(error, (ConnectionError, HTTPClientError)) and not isinstance(error, SSLError)
 
 
 def failed(what: str, error: BotoCoreError | ClientError) -> ConnectionFailed:

@@ -5,11 +5,15 @@ from __future__ import annotations
 from threading import Thread
 from typing import TYPE_CHECKING, Any
 
+import structlog
+
 from brookmill.clock import Clock
 from brookmill.connections.aws.trouble import THROTTLED, code, failed
 from brookmill.connections.aws_kinesis_data_streams.arrivals import Arrival, Arrivals
 from brookmill.connections.aws_kinesis_data_streams.polling import GONE
 from brookmill.connections.aws_kinesis_data_streams.shards import HORIZON, Start
+
+log = structlog.get_logger(__name__)
 
 if TYPE_CHECKING:
     from botocore.eventstream import EventStream
@@ -59,7 +63,7 @@ class FanOut:
         from botocore.exceptions import ClientError
         from urllib3.exceptions import HTTPError
 
-        place: Start | None = start
+        place: Start | None = start.later
         try:
             answer = self._client.subscribe_to_shard(
                 ConsumerARN=self._consumer, ShardId=shard, StartingPosition=_position(start)
@@ -75,7 +79,7 @@ class FanOut:
         except HTTPError:  # the connection broke between two events
             self._clock.wait(self._arrivals.over, _AGAIN)
         except ClientError as e:
-            return self._refused(shard, start if place is None else place, e)
+            return self._refused(shard, start.later if place is None else place, e)
         return place
 
     def _pushed(self, shard: str, event: SubscribeToShardEventTypeDef) -> Start | None:
@@ -89,6 +93,9 @@ class FanOut:
     def _refused(self, shard: str, place: Start, error: Any) -> Start | None:
         name = code(error)
         if name in _PASSING:
+            log.warning(
+                "a Kinesis subscription has to wait", consumer=self._consumer, shard=shard, error=name
+            )
             self._clock.wait(self._arrivals.over, _AGAIN)
             return place
         if name == "InvalidArgumentException" and place.sequence is not None:

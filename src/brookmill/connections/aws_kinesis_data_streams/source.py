@@ -15,7 +15,13 @@ from brookmill.connections.aws import region_of
 from brookmill.connections.aws.account import Account
 from brookmill.connections.aws.trouble import failing
 from brookmill.connections.aws_kinesis_data_streams.aggregated import Packed, unpacked
-from brookmill.connections.aws_kinesis_data_streams.arrivals import Arrival, Arrivals, Feed, KinesisRecord
+from brookmill.connections.aws_kinesis_data_streams.arrivals import (
+    HOLDERS,
+    Arrival,
+    Arrivals,
+    Feed,
+    KinesisRecord,
+)
 from brookmill.connections.aws_kinesis_data_streams.fan_out import FanOut
 from brookmill.connections.aws_kinesis_data_streams.options import KinesisSourceOptions, SourceConfig
 from brookmill.connections.aws_kinesis_data_streams.polling import Polling
@@ -29,6 +35,9 @@ if TYPE_CHECKING:
     from brookmill.connections.aws_kinesis_data_streams import AWSKinesisDataStreams
 
 log = structlog.get_logger(__name__)
+
+#: Most connections of subscriptions that are kept; there may be more shards, and more connections then.
+_CONNECTIONS = 100
 
 
 class _Row(NamedTuple):
@@ -66,10 +75,12 @@ class KinesisSource:
 
     def _opened(self, account: Account) -> Feed:
         consumer = self._options.config.consumer_arn
-        client: KinesisClient = account.client("kinesis", max_pool_connections=100)
-        if consumer is UNSET:
-            return Polling(client, self._options.stream, self._clock, self._arrivals)
-        return FanOut(client, consumer, self._clock, self._arrivals)
+        if consumer is not UNSET:
+            subscriber = account.client("kinesis", max_pool_connections=_CONNECTIONS)
+            return FanOut(subscriber, consumer, self._clock, self._arrivals)
+        once = {"mode": "standard", "total_max_attempts": 1}
+        reader = account.client("kinesis", max_pool_connections=HOLDERS, retries=once)
+        return Polling(self._client, reader, self._options.stream, self._clock, self._arrivals)
 
     def _begin(self, position: Any) -> None:
         now = self._clock.monotonic()
