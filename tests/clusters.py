@@ -32,10 +32,10 @@ class Opened:
         return Opening("p" * 24, clock or SystemClock(), connections={"c": CLUSTER}, **more)
 
     def source(self, clock: Clock | None = None, position: Any = None, **spec: Any) -> Any:
-        """``spec``: members of ``$source``; ``start_at`` among them: of the start command."""
-        start_at = spec.pop("start_at", {})
+        """``spec``: members of ``$source``; beside them ``start_at`` and ``sync_limit``."""
+        told = {name: spec.pop(name) for name in ("start_at", "sync_limit") if name in spec}
         stage: Any = parse_stage({"$source": {"connectionName": "c", **spec}}, PLACE)
-        opening = self.opening(clock, position=position, start_at=start_at)
+        opening = self.opening(clock, position=position, **told)
         return self._kept(CLUSTER.open_source(stage.options, opening))
 
     def sink(self, stage: dict[str, Any], clock: Clock | None = None) -> Sink:

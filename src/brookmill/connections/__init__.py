@@ -196,7 +196,8 @@ class Opening:
     ``started_at``: when a user last started the processor, seconds since the epoch; None: now.
     ``constants``: the stage's expressions that give the same for every document, by column name.
     ``sample_rate``: documents a second of a sample source. ``partition_limit``: how many partitions a source
-    may have, None: any number. ``memory``: of the worker, in bytes. ``outside``: settings about the world.
+    may have, ``sync_limit``: how many collections one initial sync; None: any number. ``memory``: of the
+    worker, in bytes. ``outside``: settings about the world.
     ``clusters``: URI by cluster name. ``connections``: all that the pipeline names.
     """
 
@@ -206,6 +207,7 @@ class Opening:
     constants: Mapping[str, Any] = field(default_factory=dict)
     sample_rate: float = 10.0
     partition_limit: int | None = None
+    sync_limit: int | None = None
     start_at: Mapping[str, Any] = field(default_factory=dict)
     started_at: float | None = None
     memory: int = 2 * 1024**3

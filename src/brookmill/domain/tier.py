@@ -11,11 +11,14 @@ Tier = Literal["SP2", "SP5", "SP10", "SP30", "SP50"]
 
 @dataclass(frozen=True, slots=True)
 class Limits:
-    """``memory`` in bytes; ``added_parallelism`` of all stages; ``kafka_partitions`` None: any number."""
+    """``memory`` in bytes; ``added_parallelism`` of all stages; ``kafka_partitions`` None: any number;
+    ``sync_collections``: of one initial sync.
+    """
 
     memory: int
     added_parallelism: int
     kafka_partitions: int | None = None
+    sync_collections: int = 1
 
 
 _GIB = 1024**3
@@ -24,9 +27,9 @@ _GIB = 1024**3
 TIERS: Mapping[str, Limits] = {
     "SP2": Limits(_GIB // 2, 1, 32),
     "SP5": Limits(_GIB, 2, 64),
-    "SP10": Limits(2 * _GIB, 8),
-    "SP30": Limits(8 * _GIB, 16),
-    "SP50": Limits(32 * _GIB, 64),
+    "SP10": Limits(2 * _GIB, 8, sync_collections=5),
+    "SP30": Limits(8 * _GIB, 16, sync_collections=10),
+    "SP50": Limits(32 * _GIB, 64, sync_collections=50),
 }
 
 LARGEST = "SP50"

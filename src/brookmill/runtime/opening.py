@@ -40,6 +40,7 @@ def opened(start: Start, clock: Clock) -> Flow:
         None if resumed is None else resumed.position,
         sample_rate=start.sample_rate,
         partition_limit=TIERS[start.tier].kafka_partitions,
+        sync_limit=TIERS[start.tier].sync_collections,
         started_at=start.started_at,
         start_at={} if start.start_at is None else bson.decode(start.start_at),
         memory=TIERS[start.tier].memory,

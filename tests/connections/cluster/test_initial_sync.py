@@ -160,3 +160,15 @@ def test_documents_alone(server: Mongod, opened: Opened) -> None:
     server.insert("a.x", {"_id": 1})
     source = opened.source(db="a", coll="x", initialSync=SYNC, config={"fullDocumentOnly": True})
     assert read(source)[0] == [{"_id": 1}]
+
+
+@pytest.mark.parametrize(("limit", "fits"), [(None, True), (2, True), (1, False)])
+def test_a_tier_limits_the_collections(opened: Opened, limit: int | None, fits: bool) -> None:
+    spec: dict[str, Any] = {"db": "a", "coll": ["x", "y"], "sync_limit": limit}
+    opened.source(**spec, initialSync={"enable": False})
+    if fits:
+        opened.source(**spec, initialSync=SYNC)
+        return
+    with pytest.raises(ConnectionFailed, match="initialSync copies 1 collections at most") as failure:
+        opened.source(**spec, initialSync=SYNC)
+    assert (failure.value.retry, failure.value.code) == (False, 420)

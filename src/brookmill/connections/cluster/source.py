@@ -13,6 +13,7 @@ from brookmill.connections.cluster.change_stream import ChangeStream, given_star
 from brookmill.connections.cluster.client import connected, date_of, leave
 from brookmill.connections.cluster.initial_sync import InitialSync
 from brookmill.connections.cluster.source_options import ChangeStreamOptions
+from brookmill.errors import ConnectionFailed
 from brookmill.mql.values import Document, date_from_ms
 
 if TYPE_CHECKING:
@@ -32,6 +33,9 @@ class ClusterSource:
         """Raises ConnectionFailed."""
         self._options = options
         self._clock = opening.clock
+        if options.syncs and opening.sync_limit is not None and len(options.collections) > opening.sync_limit:
+            text = f"initialSync copies {opening.sync_limit} collections at most in this tier"
+            raise ConnectionFailed(text, retry=False, code=420, name="StreamProcessorInvalidOptions")
         self._copy: InitialSync | None = None
         self._copied: Document | None = None
         self._stream: ChangeStream | None = None
