@@ -63,8 +63,8 @@ def test_every_document_has_the_metadata_that_it_had(stages: list[dict[str, Any]
 
 
 def test_documents_of_windows_have_the_window() -> None:
-    inner = [{"$group": {"_id": "$g", "n": {"$sum": "$n"}}}]
-    stages = [
+    inner: list[Any] = [{"$group": {"_id": "$g", "n": {"$sum": "$n"}}}]
+    stages: list[dict[str, Any]] = [
         {"$match": {"n": {"$type": "int"}}},
         {
             "$tumblingWindow": {

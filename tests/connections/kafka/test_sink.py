@@ -6,11 +6,14 @@ import struct
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
+from uuid import uuid4
 
 import msgspec
 import pytest
 from bson import Binary, Int64
 from confluent_kafka.admin import AdminClient
+from confluent_kafka.cimpl import NewTopic
+from kafka_broker import KafkaBroker
 from servers import Broker, free_port
 
 from brookmill.clock import SystemClock
@@ -219,3 +222,65 @@ def test_a_topic_that_is_not_there_is_made_by_the_broker(broker: Broker) -> None
         sink.write(Output([b"{}"]))
         sink.flush()
     assert topic in AdminClient({"bootstrap.servers": broker.bootstrap}).list_topics(timeout=10).topics
+
+
+def traced(values: list[Any], **columns: list[Any]) -> Output:
+    return Output(values, columns, trace=lambda i: {"source": {"offset": i}})
+
+
+def test_what_is_refused_keeps_its_document_and_metadata(broker: Broker) -> None:
+    topic = broker.topic()
+    with opened(broker, {}) as sink:
+        letters = sink.write(traced([b'{"a":1}', b'{"a":2}', b"a" * 1_100_000], topic=[topic, 5, topic]))
+        sink.flush()
+    assert [letter.meta["source"]["offset"] for letter in letters] == [1, 2]
+    assert letters[0].document == b'{"a":2}'
+    with opened(broker, {"topic": topic}) as sink:
+        (letter,) = sink.write(traced([b"{}", b"a" * 1_100_000]))
+        sink.flush()
+    assert letter.meta == {"source": {"offset": 1}}
+
+
+@pytest.fixture
+def narrow(apache: KafkaBroker) -> str:
+    """A topic that takes messages of 2,000 bytes."""
+    name = f"narrow-{uuid4().hex[:12]}"
+    admin = AdminClient({"bootstrap.servers": apache.plain.bootstrap})
+    config = {"max.message.bytes": "2000"}
+    admin.create_topics([NewTopic(name, 1, 1, config=config)])[name].result(20)
+    return name
+
+
+@pytest.mark.parametrize("keyed", [False, True])
+def test_brokers_that_refuse_a_batch_get_its_messages_one_by_one(
+    apache: KafkaBroker, narrow: str, keyed: bool
+) -> None:
+    values = [b'{"n":%d,"x":"%s"}' % (n, b"x" * (3000 if n == 4 else 900)) for n in range(10)]
+    columns: dict[str, list[Any]] = (
+        {"key": [f"k{n}" for n in range(10)], "headers": [{"h": n} for n in range(10)]} if keyed else {}
+    )
+    config = {"keyFormat": "string"} if keyed else {}
+    with opened(apache.plain, {"topic": narrow}, config) as sink:
+        letters = [*sink.write(traced(values, **columns)), *sink.flush()]
+        assert sink.flush() == []
+    (letter,) = letters
+    assert (letter.document, letter.meta) == (values[4], {"source": {"offset": 4}})
+    assert "too large" in letter.reason
+    messages = apache.plain.read(narrow, 9)
+    assert [m.value() for m in messages] == values[:4] + values[5:]
+    if keyed:
+        assert messages[0].key() == b"k0"
+        assert messages[0].headers() == [("h", struct.pack(">i", 0))]
+
+
+def test_a_compacted_topic_takes_all_but_messages_without_a_key(apache: KafkaBroker) -> None:
+    name = f"compacted-{uuid4().hex[:12]}"
+    admin = AdminClient({"bootstrap.servers": apache.plain.bootstrap})
+    admin.create_topics([NewTopic(name, 1, 1, config={"cleanup.policy": "compact"})])[name].result(20)
+    output = traced(
+        [b'{"n":0}', b'{"n":1}', b'{"n":2}'], key=["a", None, "c"], tombstoneWhen=[False, False, True]
+    )
+    with opened(apache.plain, {"topic": name}, {"keyFormat": "string"}) as sink:
+        letters = [*sink.write(output), *sink.flush()]
+    assert [(letter.document, letter.meta["source"]["offset"]) for letter in letters] == [(b'{"n":1}', 1)]
+    assert [(m.key(), m.value()) for m in apache.plain.read(name, 2)] == [(b"a", b'{"n":0}'), (b"c", None)]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Callable, Mapping
 from contextlib import ExitStack
 from typing import TYPE_CHECKING, Any
@@ -10,8 +11,9 @@ from msgspec import UNSET
 
 from brookmill.connections import DeadLetter, Form, Opening, Output
 from brookmill.connections.kafka.client import PRODUCER_KEYS, admitted, allowed
-from brookmill.connections.kafka.keys import Headers, write_headers, write_key
+from brookmill.connections.kafka.keys import write_headers, write_key
 from brookmill.connections.kafka.options import TOPIC, KafkaSinkOptions
+from brookmill.connections.kafka.returned import Returned, Sent
 from brookmill.connections.kafka.trouble import TIMEOUT, Trouble, failed
 from brookmill.connections.schema_registry import open_registry
 from brookmill.errors import ConnectionFailed, DocumentError
@@ -43,11 +45,13 @@ class KafkaSink:
         self._trouble = Trouble(connection, opening)
         self._topics: set[str] = set()
         self._undelivered: KafkaError | None = None
+        self._returned = Returned()
         self._letters: list[DeadLetter] = []
         self.accepts: Form = "json" if options.schema_registry is UNSET else "document"
         with ExitStack() as stack:
             self._frame = self._framing(connection, options, opening, stack)
-            self._producer = self._open(connection, opening)
+            self._settings = self._configured(connection, opening)
+            self._producer = self._open(self._settings)
             self._trouble.topics(self._producer)
             self._closing = stack.pop_all()
 
@@ -62,9 +66,7 @@ class KafkaSink:
         stack.callback(registry.close)
         return Framing(registry, options.schema_registry.value_schema)
 
-    def _open(self, connection: Kafka, opening: Opening) -> Producer:
-        from confluent_kafka import Producer
-
+    def _configured(self, connection: Kafka, opening: Opening) -> dict[str, Any]:
         config = {
             "linger.ms": 5,
             "message.timeout.ms": int(TIMEOUT * 1000),
@@ -79,6 +81,11 @@ class KafkaSink:
         if self._config.compression_type is not None:
             config["compression.type"] = self._config.compression_type
         config.setdefault("enable.idempotence", _keeps_order(config))
+        return config
+
+    def _open(self, config: dict[str, Any]) -> Producer:
+        from confluent_kafka import Producer
+
         try:
             return Producer(config)
         except self._failure as e:
@@ -88,23 +95,27 @@ class KafkaSink:
         if output.columns or self._constants.keys() != {"topic"} or self._frame is not None:
             self._write_each(output)
         else:
+            self._returned.remember(output.values, output)
             topic, produce = self._constants["topic"], self._producer.produce
-            for value in output.values:
+            for i, value in enumerate(output.values):
                 try:
                     produce(topic, value)
                 except (BufferError, self._failure):
-                    self._produce(topic, value, value)
+                    self._produce(Sent(topic, value), output, i)
         self._producer.poll(0)
         return self._outcome()
 
     def flush(self) -> list[DeadLetter]:
-        left = self._producer.flush(TIMEOUT)
-        letters = self._outcome()
+        self._flush(self._producer)
+        return self._outcome()
+
+    def _flush(self, producer: Producer) -> None:
+        left = producer.flush(TIMEOUT)
+        self._raise()
         if left:
             raise ConnectionFailed(
                 f"{left} messages could not be delivered to Kafka in {TIMEOUT:.0f} seconds"
             )
-        return letters
 
     def close(self) -> None:
         self._producer.purge()  # what is not flushed belongs to no checkpoint and will come again
@@ -112,24 +123,31 @@ class KafkaSink:
 
     def _write_each(self, output: Output) -> None:
         columns = output.columns
-        for i, value in enumerate(output.values):
-            message = {**self._constants, **{name: column[i] for name, column in columns.items()}}
+        sent: list[Sent | None] = []
+        self._returned.remember(sent, output)
+        for i, document in enumerate(output.values):
+            given = {**self._constants, **{name: column[i] for name, column in columns.items()}}
             try:
-                self._write_one(value, message)
+                message = self._message(document, given)
             except DocumentError as e:
-                self._refuse(value, str(e))
+                sent.append(None)
+                self._refuse(output, i, str(e))
+            else:
+                sent.append(message)
+                self._produce(message, output, i)
 
-    def _write_one(self, document: Any, message: dict[str, Any]) -> None:
-        topic = self._topic(message["topic"])
-        tombstone = message.get("tombstoneWhen", False)
+    def _message(self, document: Any, given: dict[str, Any]) -> Sent:
+        """Raises DocumentError."""
+        topic = self._topic(given["topic"])
+        tombstone = given.get("tombstoneWhen", False)
         if not isinstance(tombstone, bool):
             raise DocumentError("tombstoneWhen must give a boolean")
-        key = message.get("key", MISSING)
+        key = given.get("key", MISSING)
         raw_key = None if nullish(key) else write_key(key, self._config.key_format)
-        headers = message.get("headers", MISSING)
+        headers = given.get("headers", MISSING)
         pairs = [] if nullish(headers) else write_headers(headers)
         value = document if self._frame is None or tombstone else self._frame(topic, document)
-        self._produce(topic, None if tombstone else value, document, raw_key, pairs)
+        return Sent(topic, None if tombstone else value, raw_key, pairs)
 
     def _topic(self, topic: Any) -> str:
         if not isinstance(topic, str) or not TOPIC.fullmatch(topic):
@@ -140,14 +158,8 @@ class KafkaSink:
             self._topics.add(topic)
         return topic
 
-    def _produce(
-        self,
-        topic: str,
-        value: bytes | None,
-        document: Any,
-        key: bytes | None = None,
-        headers: Headers = (),
-    ) -> None:
+    def _produce(self, message: Sent, output: Output, i: int) -> None:
+        topic, value, key, headers = message
         while True:
             try:
                 self._producer.produce(topic, value, key, headers=list(headers))
@@ -155,9 +167,9 @@ class KafkaSink:
                 self._producer.poll(_WAIT)  # the queue is full: wait for the brokers, or for their failure
                 self._raise()
             except self._failure as e:
-                if not _too_large(e.args[0]):
+                if not _refused(e.args[0]):
                     raise failed("Could not write to the Kafka topic", e.args[0]) from e
-                self._refuse(document, e.args[0].str())
+                self._refuse(output, i, e.args[0].str())
                 return
             else:
                 return
@@ -166,16 +178,38 @@ class KafkaSink:
         """Called for failures only, from ``poll`` and ``flush``."""
         if error is None:
             return
-        if _too_large(error):
-            self._refuse(message.value() or b"", error.str())
+        if _refused(error):
+            self._returned.add(message)
         else:
             self._undelivered = error
 
-    def _refuse(self, document: Any, reason: str) -> None:
-        self._letters.append(DeadLetter(reason, KafkaSinkOptions.operator, document, {}))
+    def _send_alone(self) -> None:
+        """Brokers refuse whole batches, whichever message in it they do not like: now each has its own.
+
+        They come behind others that were written later.
+        """
+        alone = self._open({**self._settings, "batch.num.messages": 1})
+        for (topic, value, key, headers), output, i in self._returned.take():
+            told = functools.partial(self._delivered_alone, output, i)
+            alone.produce(topic, value, key, headers=list(headers), on_delivery=told)
+            self._flush(alone)
+
+    def _delivered_alone(self, output: Output, i: int, error: KafkaError | None, _: Message) -> None:
+        if error is None:
+            return
+        if _refused(error):
+            self._refuse(output, i, error.str())
+        else:
+            self._undelivered = error
+
+    def _refuse(self, output: Output, i: int, reason: str) -> None:
+        letter = DeadLetter(reason, KafkaSinkOptions.operator, output.values[i], output.trace(i))
+        self._letters.append(letter)
 
     def _outcome(self) -> list[DeadLetter]:
         self._raise()
+        if self._returned:
+            self._send_alone()
         letters, self._letters = self._letters, []
         return letters
 
@@ -191,7 +225,8 @@ def _keeps_order(config: Mapping[str, Any]) -> bool:
     return acks in {"all", "-1"} and config.get("retries") != "0" and in_flight in {"1", "2", "3", "4", "5"}
 
 
-def _too_large(error: KafkaError) -> bool:
+def _refused(error: KafkaError) -> bool:
+    """Whether it is the message's own fault: too large, or without the key that its topic wants."""
     from confluent_kafka import KafkaError as Code
 
     return error.code() in {Code.MSG_SIZE_TOO_LARGE, Code.INVALID_RECORD}
