@@ -6,6 +6,7 @@ import hashlib
 from collections.abc import Callable
 from dataclasses import dataclass
 
+import xxhash
 from bson import Binary
 
 from brookmill.mql import binary
@@ -13,12 +14,11 @@ from brookmill.mql.code import Code, Val
 from brookmill.mql.errors import MQLError
 from brookmill.mql.expression import EXPRESSIONS, Env, Expression, Parser
 from brookmill.mql.values import Value, nullish, type_name
-from brookmill.mql.xxhash import xxh64
 
 _ALGORITHMS: dict[str, Callable[[bytes], bytes]] = {
     "md5": lambda data: hashlib.md5(data, usedforsecurity=False).digest(),
     "sha256": lambda data: hashlib.sha256(data).digest(),
-    "xxh64": xxh64,
+    "xxh64": lambda data: xxhash.xxh64(data).digest(),
 }
 
 
