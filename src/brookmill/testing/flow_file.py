@@ -26,6 +26,7 @@ class Expected(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
 
     ``output``: all documents, exactly. ``topics``: all messages of all topics: documents, or objects with
     ``document``, ``key`` and ``headers``, of which those given count. ``collections``: the named ones.
+    ``objects``: documents of all objects whose names begin with ``bucket/path/``.
     ``dead_letters``, ``requests``, ``calls``, ``stats``: the members given count. ``error``: a part of the
     text of the error with which the pipeline is refused or fails. ``unordered``: lists may come in any order.
     """
@@ -34,6 +35,7 @@ class Expected(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     topics: dict[str, list[Any]] | UnsetType = UNSET
     collections: dict[str, list[Any]] | UnsetType = UNSET
     dead_letters: list[Any] | UnsetType = UNSET
+    objects: dict[str, list[Any]] | UnsetType = UNSET
     requests: list[Any] | UnsetType = UNSET
     calls: list[Any] | UnsetType = UNSET
     stats: JSON | UnsetType = UNSET

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any, Final, Literal
 
 from brookmill.clock import VirtualClock
@@ -14,6 +14,7 @@ from brookmill.plan import plan
 from brookmill.runtime.flow import BATCH_LIMIT
 from brookmill.testing.clusters import Clusters, contents
 from brookmill.testing.inputs import Inputs, played
+from brookmill.testing.lambdas import Functions, Lambdas
 from brookmill.testing.play import Play
 from brookmill.testing.result import Result
 from brookmill.testing.standins import standin
@@ -44,6 +45,7 @@ def run(
     collections: Mapping[str, Any] | None = None,
     topics: Mapping[str, Any] | None = None,
     https: Endpoint | Mapping[str, Any] | None = None,
+    functions: Functions | Callable[[Any], Any] | None = None,
     clock: VirtualClock | When | None = None,
     connections: Mapping[str, Mapping[str, Any]] | Iterable[Mapping[str, Any]] | None = None,
     stream_meta_field_name: str | None = None,
@@ -62,7 +64,8 @@ def run(
     ``inputs``: plain documents, ``Event`` and ``Advance``, or dicts in their shape: of the source, or by
     connection name. ``topics``: the same by Kafka topic, read from the beginning.
     ``collections``: what clusters hold at first, by ``connection.db.coll`` or ``db.coll``, or nested so.
-    ``https``: answers the requests of ``$https``, see ``Web``.
+    ``https``: answers the requests of ``$https``, see ``Web``. ``functions``: answer the calls of
+    ``$externalFunction``: by name, what is called with the payload, or a reply.
     ``clock``: when the test begins; None: at the first moment that the inputs tell, else at ``BEGIN``.
     ``connections``: definitions as in the Admin API; of others the types follow from their use.
     ``stream_meta_field_name``: the processor option ``streamMetaFieldName``.
@@ -81,7 +84,7 @@ def run(
     timeline = played(source, inputs, topics or {}) if isinstance(source, Mapping) else None
     made = used(stages, _definitions(connections))
     now = _clock(clock, timeline)
-    world = World(now, Clusters(contents(collections or {}, made), now), Web(https))
+    world = World(now, Clusters(contents(collections or {}, made), now), Web(https), Lambdas(functions))
     standins = {name: standin(connection, world) for name, connection in made.items()}
     planned = plan(stages, standins, sinkless=True, stream_meta_field=stream_meta_field_name)
     if timeline is not None:

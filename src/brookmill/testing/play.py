@@ -65,7 +65,7 @@ class Play:
             collections=self._collections(),
             objects=self.world.objects,
             requests=self.world.web.requests,
-            calls=self.world.calls,
+            calls=self.world.lambdas.calls,
             dead_letters=self.dead_letters,
             stats=stats,
         )

@@ -65,7 +65,9 @@ class Player:
         self._next = int(position or 0)
         self._idle_after = idle_after
         self.pausing = False
-        self._heard = dict.fromkeys(range(voice.partitions), clock.monotonic())
+        self._heard = timeline.heard
+        for partition in range(voice.partitions):
+            self._heard.setdefault(partition, clock.monotonic())
 
     @property
     def over(self) -> bool:

@@ -6,9 +6,10 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 from brookmill.mql.values import Document
+from brookmill.testing.lambdas import Call
 from brookmill.testing.stored import StoredObject
 from brookmill.testing.web import Request
-from brookmill.testing.world import Call, Message
+from brookmill.testing.world import Message
 
 
 @dataclass(frozen=True)

@@ -82,11 +82,13 @@ class Arrival:
 class Timeline:
     """``steps`` in the order in which they happen. ``partitions``: how many the source has at least.
 
-    What happened when is kept: steps that are played again after a restart happen at the same time.
+    What happened when is kept: steps that are played again after a restart happen at the same time, and
+    partitions have been silent for as long. ``heard``: monotonic time of the last event of each.
     """
 
     steps: Sequence[Pause | Arrival] = ()
     partitions: int = 1
+    heard: dict[int, float] = field(default_factory=dict)
     _happened: dict[int, int] = field(default_factory=dict)
 
     def __len__(self) -> int:

@@ -13,6 +13,7 @@ from brookmill.testing.difference import Difference, difference, in_order_of
 from brookmill.testing.flow_file import Case, Expected
 from brookmill.testing.pipeline import run
 from brookmill.testing.result import Result
+from brookmill.testing.stored import StoredObject
 from brookmill.testing.timeline import InvalidFlow
 from brookmill.testing.world import Message
 
@@ -75,6 +76,9 @@ def _differences(expected: Expected, result: Result, *, unordered: bool) -> Iter
     if expected.collections is not UNSET:
         for name, documents in expected.collections.items():
             yield from compared(f"collections.{name}", documents, _collection(result.collections, name))
+    if expected.objects is not UNSET:
+        for place, documents in expected.objects.items():
+            yield from compared(f"objects.{place}", documents, _stored(result.objects, place))
     for part in ("dead_letters", "requests", "calls", "stats"):
         wanted = getattr(expected, part)
         if wanted is not UNSET:
@@ -88,6 +92,11 @@ def _collection(collections: Mapping[str, Any], name: str) -> list[Any]:
         return list(collections[name])
     except KeyError:
         return []
+
+
+def _stored(objects: Sequence[StoredObject], place: str) -> list[Any]:
+    found = [one for one in objects if f"{one.bucket}/{one.key}".startswith(f"{place}/")]
+    return [document for one in found for document in one.documents]
 
 
 def _messages(wanted: Sequence[Any], got: Sequence[Message]) -> tuple[list[Any], list[Any]]:

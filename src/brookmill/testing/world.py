@@ -7,6 +7,7 @@ from typing import Any
 
 from brookmill.clock import VirtualClock
 from brookmill.testing.clusters import Clusters
+from brookmill.testing.lambdas import Lambdas
 from brookmill.testing.stored import StoredObject
 from brookmill.testing.timeline import Timeline
 from brookmill.testing.web import Web
@@ -41,19 +42,6 @@ def _text(value: bytes | None) -> Any:
     return text if text.isprintable() else value
 
 
-@dataclass(frozen=True)
-class Call:
-    """A call of a function by ``$externalFunction``."""
-
-    function: str
-    payload: Any
-    execution: str = "sync"
-
-    def shown(self) -> dict[str, Any]:
-        """As flow files write it."""
-        return dict(vars(self))
-
-
 @dataclass
 class World:
     """``timelines``: what sources read, by connection name; ``synced``: of those, change streams that begin
@@ -64,8 +52,8 @@ class World:
     clock: VirtualClock
     clusters: Clusters
     web: Web
+    lambdas: Lambdas
     timelines: dict[str, Timeline] = field(default_factory=dict)
     synced: set[str] = field(default_factory=set)
     topics: dict[str, list[Message]] = field(default_factory=dict)
     objects: list[StoredObject] = field(default_factory=list)
-    calls: list[Call] = field(default_factory=list)
