@@ -165,3 +165,14 @@ def test_a_wrong_body_is_refused_before_any_document_and_not_run() -> None:
     assert caught.value.code == 139
     with pytest.raises(MQLError, match=r"failed: InternalError: interrupted"):
         call("(() => { while (true); })()")
+
+
+def test_what_is_no_text_is_refused() -> None:
+    with pytest.raises(MQLError, match="no valid UTF-8") as refusal:
+        evaluate({"$function": {"body": "function() { return '\ud800'; }", "args": [], "lang": "js"}}, {})
+    assert refusal.value.code_name == "JSInterpreterFailure"
+    with pytest.raises(MQLError, match="cannot take its arguments"):
+        evaluate(
+            {"$function": {"body": "function(a) { return a; }", "args": ["$a"], "lang": "js"}},
+            {"a": "\ud800"},
+        )

@@ -54,11 +54,19 @@ class Accumulator(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Accumulation:
-    """One parsed accumulator: the value it is fed with, and how a new memory is made."""
+    """One parsed accumulator: the value it is fed with, and how a new memory is made.
+
+    ``make`` takes the ``_id`` of the group, and raises MQLError where the accumulator cannot do with it;
+    None: it is always the same, made by ``kind()``.
+    """
 
     operand: Expression
     kind: type[Accumulator]
-    make: Callable[[], Accumulator]
+    make: Callable[[Value], Accumulator] | None = None
+
+    def new(self, group: Value) -> Accumulator:
+        """The memory of a new group with the ``_id`` ``group``. Raises MQLError."""
+        return self.kind() if self.make is None else self.make(group)
 
 
 #: Accumulators by name, e.g. ``ACCUMULATORS["$sum"]``.
@@ -82,7 +90,7 @@ def one_operand(kind: Any, operand: Value, parser: Parser) -> Accumulation:
     """The parse of an accumulator that takes one expression. Raises PlanError."""
     if type(operand) is list and len(operand) != 1:
         raise parser.wrong("The accumulator is a unary operator", 40237)
-    return Accumulation(parser.expression(operand[0] if type(operand) is list else operand), kind, kind)
+    return Accumulation(parser.expression(operand[0] if type(operand) is list else operand), kind)
 
 
 def boxed(value: Value) -> list[Value]:

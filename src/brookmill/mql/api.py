@@ -23,8 +23,8 @@ from brookmill.mql.sorting import parse_order
 from brookmill.mql.values import MISSING, Document, Value
 
 Evaluator = Literal["generated", "reference"]
-#: Characters of generated code, about a tenth of a second to compile.
-MOST_CODE = 100_000
+#: Characters of generated code, a few tenths of a second to compile.
+MOST_CODE = 200_000
 
 
 @contextmanager
@@ -68,7 +68,8 @@ def accumulate(spec: Document, documents: Iterable[Document]) -> Value:
     groups = run_pipeline([{"$group": {"_id": None, "result": spec}}], documents)
     if groups:
         return groups[0]["result"]
-    result = parse_accumulation(spec, Parser()).make().result()
+    accumulation = parse_accumulation(spec, Parser())
+    result = accumulation.new(None).result()
     return None if result is MISSING else result
 
 

@@ -196,6 +196,11 @@ def check(body: str) -> None:
     """Raise MQLError (code 139) for a body that is no function; nothing of it is run."""
     import _quickjs
 
+    if not body.isascii():
+        try:
+            body.encode()
+        except UnicodeEncodeError:
+            raise MQLError("the JavaScript function is no valid UTF-8", FAILURE) from None
     context = _quickjs.Context()
     context.set_memory_limit(MEMORY)
     context.set_max_stack_size(STACK)
@@ -211,7 +216,10 @@ def check(body: str) -> None:
 
 def call(body: str, arguments: Sequence[Value]) -> Value:
     """The result of the JavaScript function. Raises MQLError (code 139)."""
-    text = orjson.dumps([_coded(argument) for argument in arguments]).decode()
+    try:
+        text = orjson.dumps([_coded(argument) for argument in arguments]).decode()
+    except (orjson.JSONEncodeError, UnicodeEncodeError) as e:
+        raise MQLError(f"the JavaScript function cannot take its arguments: {e}", FAILURE) from None
     result = _machine(body).call(text)
     # A function may have spoilt its own engine: anything may come back.
     try:

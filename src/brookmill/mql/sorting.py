@@ -2,18 +2,19 @@
 
 from __future__ import annotations
 
-import functools
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import Any, TypeVar
 
-from brookmill.mql.compare import order_key
+from brookmill.mql.compare import NULL_KEY, order_key
 from brookmill.mql.errors import MQLError, PlanError
 from brookmill.mql.filter import ends
 from brookmill.mql.numbers import is_number, to_float
 from brookmill.mql.values import MISSING, Document, Value
 
 T = TypeVar("T")
+#: The sort keys of one document.
+Row = tuple[tuple[Any, ...], ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,12 +38,45 @@ class Order:
 
     def sorted(self, items: Iterable[T], document: Callable[[T], Document]) -> list[T]:
         """``items`` in order of their documents."""
-        found = list(items)
+        found = [(self._row(document(item)), item) for item in items]
         # The last key first: each pass is stable, and ``reverse`` keeps equal ones in place too.
-        for names, sense in reversed(self.keys):
-            key = functools.partial(sort_key, names=names, sense=sense)
-            found.sort(key=lambda item: key(document(item)), reverse=sense < 0)
-        return found
+        for position, (_, sense) in reversed(list(enumerate(self.keys))):
+            found.sort(key=lambda pair, at=position: pair[0][at], reverse=sense < 0)  # type: ignore[misc]
+        return [item for _, item in found]
+
+    def _row(self, document: Document) -> Row:
+        """The keys of a document. Of several paths through one array those in the same item go together."""
+        rows = [tuple([sort_key(document, names=names, sense=sense) for names, sense in self.keys])]
+        if len(self.keys) > 1:
+            arrays = {names[:depth] for names, _ in self.keys if (depth := _first_array(document, names))}
+            for prefix in arrays:
+                below = [names[len(prefix) :] for names, _ in self.keys if names[: len(prefix)] == prefix]
+                if len(below) > 1 and not any(rest and rest[0].isdecimal() for rest in below):
+                    rows = self._rows(document, prefix, rows[0])
+        for position, (_, sense) in enumerate(self.keys):
+            best = (min if sense > 0 else max)([row[position] for row in rows])
+            rows = [row for row in rows if row[position] == best]
+        return rows[0]
+
+    def _rows(self, document: Document, prefix: tuple[str, ...], row: Row) -> list[Row]:
+        """The row for each item of the array at ``prefix``; ``row`` has the keys that do not lead there."""
+        (array,) = ends(document, prefix)
+        return [
+            tuple(
+                [
+                    _key_in(item, names[len(prefix) :], sense) if names[: len(prefix)] == prefix else key
+                    for (names, sense), key in zip(self.keys, row, strict=True)
+                ]
+            )
+            for item in array
+        ] or [row]
+
+
+def _key_in(item: Value, names: tuple[str, ...], sense: int) -> tuple[Any, ...]:
+    """The key of an item of an array, or of what is at ``names`` in it."""
+    if not names:
+        return order_key(item)
+    return sort_key(item, names=names, sense=sense) if isinstance(item, dict) else NULL_KEY
 
 
 def _first_array(document: Document, names: tuple[str, ...]) -> int | None:

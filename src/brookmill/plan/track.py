@@ -26,6 +26,9 @@ Meta = Callable[[int, int | None], Document]
 #: Which of the rows that a stage made of its row is meant, by operator position; empty: all of all stages.
 Chosen = Mapping[int, int]
 
+#: Characters of generated code that are worth compiling: it takes about a microsecond for each.
+MOST_CODE = 400_000
+
 
 class Track:
     """One link of a running program. ``bury`` takes a dead letter and the position of its operator."""
@@ -56,6 +59,8 @@ class Track:
 
     def _compiled(self, way: Way, detour: Callable[..., None]) -> Callable[..., None]:
         source = self.segment.write(way)
+        if len(source.text) > MOST_CODE:
+            return self._each_slowly(detour)
         names: dict[str, Any] = {
             **source.bound,
             "NOW": self._now,

@@ -41,16 +41,19 @@ def writer(names: tuple[str, ...]) -> Callable[[Iterable[Group]], list[Document]
 class Groups:
     """The groups of one window."""
 
-    __slots__ = ("_make", "_stage", "groups")
+    __slots__ = ("_stage", "groups")
 
     def __init__(self, stage: GroupStage) -> None:
         self._stage = stage
-        self._make = tuple(accumulation.make for _, accumulation in stage.fields)
         self.groups: dict[Any, Group] = {}
 
     def open(self, key: Any, value: Value) -> Group:
-        """A new group for the ``_id`` ``value``, known by ``key`` from now on."""
-        group = self.groups[key] = (None if value is MISSING else value, *[make() for make in self._make])
+        """A new group for the ``_id`` ``value``, known by ``key`` from now on. Raises MQLError."""
+        value = None if value is MISSING else value
+        group = self.groups[key] = (
+            value,
+            *[accumulation.new(value) for _, accumulation in self._stage.fields],
+        )
         return group
 
     def add(self, row: Row) -> None:
@@ -134,13 +137,20 @@ class GroupStage:
         code.line(f"{group} = {collector}.groups.get({known})")
         with code.block(f"if {group} is None:"):
             value = f"None if {key.text} is MISSING else {key.text}" if key.missing else key.text
-            made = "".join(f", {code.bind(one.make, 'make')}()" for _, one in self.fields)
+            made = "".join(f", {_emit_new(code, one, value)}" for _, one in self.fields)
             code.line(f"{group} = {collector}.groups[{known}] = ({value}{made or ','})")
         names = [code.fresh("a") for _ in self.fields]
         if names:
             code.line(f"_, {', '.join(names)}{',' if len(names) == 1 else ''} = {group}")
         kinds = [accumulation.kind for _, accumulation in self.fields]
         _emit_values(code, list(zip(names, kinds, values, strict=True)))
+
+
+def _emit_new(code: Code, accumulation: Accumulation, value: str) -> str:
+    """Text that makes the memory of a new group with the ``_id`` ``value``."""
+    if accumulation.make is None:
+        return f"{code.bind(accumulation.kind, 'make')}()"
+    return f"{code.bind(accumulation.make, 'make')}({value})"
 
 
 def _emit_values(code: Code, fields: list[tuple[str, type[Accumulator], Val]]) -> None:

@@ -147,7 +147,7 @@ class Count(msgspec.Struct, gc=False):
     def parse(cls, operand: Value, parser: Parser) -> Accumulation:
         if operand != {}:
             raise parser.wrong("$count takes no arguments, i.e. $count:{}", 14)
-        return Accumulation(Constant(None), cls, cls)
+        return Accumulation(Constant(None), cls)
 
     def add(self, value: Value) -> None:  # noqa: ARG002 - counts whatever comes
         self.count += 1

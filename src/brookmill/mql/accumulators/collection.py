@@ -99,7 +99,7 @@ class ConcatArrays(Push, gc=False):
 
     @classmethod
     def parse(cls, operand: Value, parser: Parser) -> Accumulation:
-        return Accumulation(Call(_ARRAY, (one_operand(cls, operand, parser).operand,)), cls, cls)
+        return Accumulation(Call(_ARRAY, (one_operand(cls, operand, parser).operand,)), cls)
 
     def add(self, value: Value) -> None:
         if value is not MISSING:
@@ -112,7 +112,7 @@ class SetUnion(AddToSet, gc=False):
 
     @classmethod
     def parse(cls, operand: Value, parser: Parser) -> Accumulation:
-        return Accumulation(Call(_ARRAY, (one_operand(cls, operand, parser).operand,)), cls, cls)
+        return Accumulation(Call(_ARRAY, (one_operand(cls, operand, parser).operand,)), cls)
 
     def add(self, value: Value) -> None:
         if value is not MISSING:
@@ -138,7 +138,7 @@ class MergeObjects(msgspec.Struct, gc=False):
         merge = EXPRESSIONS["$mergeObjects"]
         assert isinstance(merge, Operator)
         # The expression of the same name refuses what is no object while the document can still be refused.
-        return Accumulation(Call(merge, (plain.operand,)), cls, cls)
+        return Accumulation(Call(merge, (plain.operand,)), cls)
 
     def add(self, value: Value) -> None:
         self.document.update(value)

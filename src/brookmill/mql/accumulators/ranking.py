@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
@@ -22,20 +23,29 @@ _N = Codes(shape=5787900, unknown=5787901, missing={"n": 5787906, "input": 57879
 _TOP = Codes(shape=5788001, unknown=5788002, missing={"n": 5788003, "sortBy": 5788005, "output": 5788004})
 
 
-def _count(spec: Value, parser: Parser) -> int:
-    """``n``, which must not depend on the documents. Raises PlanError."""
+def _count(spec: Value, parser: Parser) -> Callable[[Value], int]:
+    """``n`` by the ``_id`` of a group, whose fields are all that its expression sees. Raises PlanError."""
     expression = parser.expression(spec)
     if _depends(expression):
-        raise parser.wrong("'n' must not depend on the document", 5787902)
+        return functools.partial(_count_of, expression)
     try:
-        value = expression.evaluate({})
+        count = _whole(expression.evaluate({}))
     except MQLError as e:
         raise parser.wrong(str(e), e.code) from e
+    return lambda _: count
+
+
+def _count_of(expression: Expression, group: Value) -> int:
+    """Raises MQLError."""
+    return _whole(expression.evaluate({"ROOT": group, "CURRENT": group}))
+
+
+def _whole(value: Value) -> int:
     count = whole(value)
     if count is None:
-        raise parser.wrong(f"Value for 'n' must be of integral type, but found {type_name(value)}", 5787902)
+        raise MQLError(f"Value for 'n' must be of integral type, but found {type_name(value)}", 5787902)
     if count <= 0:
-        raise parser.wrong(f"'n' must be greater than 0, found {count}", 5787908)
+        raise MQLError(f"'n' must be greater than 0, found {count}", 5787908)
     return count
 
 
@@ -54,6 +64,10 @@ def _depends(expression: Any) -> bool:
     return False
 
 
+def _one(_: Value) -> int:
+    return 1
+
+
 class _Ranked(msgspec.Struct, gc=False):
     """At most ``count`` items, the best of which are kept."""
 
@@ -65,9 +79,11 @@ class _Ranked(msgspec.Struct, gc=False):
     @classmethod
     def parse(cls, operand: Value, parser: Parser) -> Accumulation:
         spec = parser.members(operand, str(parser.path[-1]), ("input", "n"), (), _N)
-        make: Any = functools.partial(cls, _count(spec["n"], parser.at("n")))
         kind: Any = cls
-        return Accumulation(parser.at("input").expression(spec["input"]), kind, make)
+        count = _count(spec["n"], parser.at("n"))
+        return Accumulation(
+            parser.at("input").expression(spec["input"]), kind, lambda group: kind(count(group))
+        )
 
     def result(self) -> Value:
         return list(self.items)
@@ -187,10 +203,12 @@ class Top(msgspec.Struct, gc=False):
         if type(spec["sortBy"]) is not dict:
             raise parser.at("sortBy").wrong("expected 'sortBy' to be an object", 10065)
         order = parse_order(spec["sortBy"], parser.at("sortBy").path)
-        count = _count(spec["n"], parser.at("n")) if "n" in spec else 1
+        count = _count(spec["n"], parser.at("n")) if "n" in spec else _one
         output = parser.at("output").expression(spec["output"])
-        make = functools.partial(cls, order, count, name.startswith("$bottom"), not name.endswith("N"))
-        return Accumulation(_Sortable(order, output), cls, make)
+        bottom, single = name.startswith("$bottom"), not name.endswith("N")
+        return Accumulation(
+            _Sortable(order, output), cls, lambda group: cls(order, count(group), bottom, single)
+        )
 
     def add(self, value: Value) -> None:
         self.items.append(value)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import functools
 from typing import Any, ClassVar
 
 import msgspec
@@ -59,8 +58,8 @@ class Percentile(msgspec.Struct, gc=False):
     def parse(cls, operand: Value, parser: Parser) -> Accumulation:
         name = str(parser.path[-1])
         spec, shares = parse_shares(operand, parser, name)
-        make = functools.partial(cls, shares, name == "$median")
-        return Accumulation(parser.at("input").expression(spec), cls, make)
+        median = name == "$median"
+        return Accumulation(parser.at("input").expression(spec), cls, lambda _: cls(shares, median))
 
     def add(self, value: Value) -> None:
         if is_number(value):
