@@ -105,8 +105,8 @@ def until(bench: Bench, seconds: float, acknowledge: bool = True) -> list[int]:
                 bench.say(Acknowledged(sequence=sequence, kept=True))
         if bench.clock.monotonic() >= end:
             bench.say(Stop())
-            if not acknowledge:
-                bench.say(Acknowledged(sequence=1, kept=True))
+            for sequence in () if acknowledge else (1, 2):
+                bench.say(Acknowledged(sequence=sequence, kept=True))
         return wait(event, timeout)
 
     bench.clock.wait = passing  # type: ignore[method-assign]
