@@ -101,7 +101,7 @@ def test_https_in_the_middle() -> None:
 
 
 WRONG = [
-    ({"$source": {}}, "needs a connectionName or documents"),
+    ({"$source": {}}, "needs a connectionName, documents or a schedule"),
     ({"$source": 5}, "must be an object"),
     ({"$source": {"connectionName": "nope"}}, "connection named nope does not exist"),
     ({"$source": {"connectionName": 5}}, "connectionName must be a string"),
