@@ -7,8 +7,7 @@ from typing import Any, Final, Literal
 
 from brookmill.clock import VirtualClock
 from brookmill.connections.sample import Sample
-from brookmill.mql import Document, encoder, parse_json
-from brookmill.mql.encoding import Encoding
+from brookmill.mql import Document, parse_json
 from brookmill.mql.errors import MQLError
 from brookmill.plan import plan
 from brookmill.runtime.flow import BATCH_LIMIT
@@ -18,7 +17,7 @@ from brookmill.testing.lambdas import Functions, Lambdas
 from brookmill.testing.play import Play
 from brookmill.testing.result import Result
 from brookmill.testing.standins import standin
-from brookmill.testing.timeline import InvalidFlow, Span, Timeline, When, milliseconds, moment
+from brookmill.testing.timeline import InvalidFlow, Span, Timeline, When, bson_value, milliseconds, moment
 from brookmill.testing.used import connections as used
 from brookmill.testing.web import Endpoint, Web
 from brookmill.testing.world import World
@@ -27,8 +26,6 @@ from brookmill.testing.world import World
 BEGIN: Final = 1_735_689_600_000
 
 Stages = Sequence[Mapping[str, Any]]
-
-_canonical = encoder(Encoding("canonicalJson"))
 
 
 class Everywhere:
@@ -109,8 +106,7 @@ def run(
 def stages_of(pipeline: Any) -> list[Document]:
     """The stages as the planner takes them. Raises InvalidFlow."""
     try:
-        text = pipeline if isinstance(pipeline, str | bytes) else _canonical(list(pipeline))
-        stages = parse_json(text)
+        stages = parse_json(pipeline) if isinstance(pipeline, str | bytes) else bson_value(list(pipeline))
     except (MQLError, TypeError) as e:
         raise InvalidFlow(f"the pipeline: {e}") from e
     if not isinstance(stages, list) or not all(isinstance(stage, dict) for stage in stages):

@@ -13,7 +13,7 @@ from bson import DatetimeMS
 from brookmill.errors import BrookmillError
 from brookmill.mql import Encoding, MQLError, encoder, parse_json
 from brookmill.mql.dates import parse_date
-from brookmill.mql.ejson import WRAPPERS
+from brookmill.mql.ejson import WRAPPERS, resolve
 from brookmill.mql.values import Value, ms_from_date
 
 #: A moment: a date, its ISO 8601 text, or milliseconds since the epoch.
@@ -189,8 +189,8 @@ def bson_value(value: Any) -> Value:
     if value is None or isinstance(value, str | bytes):
         return value
     try:
-        return parse_json(_canonical(value))
-    except MQLError as e:
+        return parse_json(_canonical(resolve(value)))
+    except (MQLError, ValueError) as e:
         raise InvalidFlow(str(e)) from e
     except TypeError as e:
         raise InvalidFlow(f"{value!r:.100} cannot be written as BSON: {e}") from e

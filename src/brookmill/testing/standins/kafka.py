@@ -13,7 +13,7 @@ from msgspec import UNSET
 from brookmill.connections import Batch, Opening, Sink, Source
 from brookmill.connections.kafka import Kafka
 from brookmill.connections.kafka.decoder import Decoder
-from brookmill.connections.kafka.keys import Headers, write_headers, write_key
+from brookmill.connections.kafka.keys import Headers, key_writer, write_headers
 from brookmill.connections.kafka.options import KafkaSinkOptions, KafkaSourceOptions
 from brookmill.connections.kafka.sink import KafkaSink
 from brookmill.testing.player import Played, Player
@@ -22,6 +22,8 @@ from brookmill.testing.timeline import Arrival, Event, InvalidFlow, Timeline
 from brookmill.testing.world import Message, World
 from brookmill.testing.written import document_of, json_text
 
+#: What the sink believes to write to: no login, and no name that somebody would have to know.
+_NOWHERE = Kafka(bootstrap_servers="127.0.0.1:9092")
 #: Topic and number of a partition.
 Place = tuple[str, int]
 
@@ -99,7 +101,7 @@ class Voice:
     def _key(self, key: Any) -> bytes | None:
         if key is None or isinstance(key, bytes):
             return None if key is None else bytes(key)
-        return json_text(key) if self._format == "binData" else write_key(key, self._format)
+        return json_text(key) if self._format == "binData" else key_writer(self._format)(key)
 
     def stats(self, position: int, idle: frozenset[int]) -> dict[str, Any]:
         """As those of brokers on which all that is still to be played waits already."""
@@ -126,11 +128,17 @@ class Producer:
         self._world = world
 
     def produce(
-        self, topic: str, value: bytes | None = None, key: bytes | None = None, *, headers: Headers = ()
+        self,
+        topic: str,
+        value: bytes | None = None,
+        key: bytes | None = None,
+        *,
+        headers: Sequence[tuple[str, str | bytes | None]] = (),
+        **_: Any,
     ) -> None:
         document = None if value is None else document_of(value)
-        message = Message(topic, document, key, tuple(headers), value)
-        self._world.topics.setdefault(topic, []).append(message)
+        pairs = tuple((name, v.encode() if isinstance(v, str) else v) for name, v in headers)
+        self._world.topics.setdefault(topic, []).append(Message(topic, document, key, pairs, value))
 
     def list_topics(self, topic: str | None = None, timeout: float = 0) -> SimpleNamespace:  # noqa: ARG002
         """That there are brokers is all the sink wants to know."""
@@ -151,7 +159,7 @@ class TopicSink(KafkaSink):
 
     def __init__(self, connection: PlayedKafka, options: KafkaSinkOptions, opening: Opening) -> None:
         self._world = connection.world
-        super().__init__(connection, msgspec.structs.replace(options, schema_registry=UNSET), opening)
+        super().__init__(_NOWHERE, msgspec.structs.replace(options, schema_registry=UNSET), opening)
 
     def _open(self, *_: Any) -> Any:
         return Producer(self._world)
