@@ -258,6 +258,21 @@ def test_lag_counts_what_is_not_read(broker: Broker) -> None:
     assert (partition["partition"], partition["isIdle"]) == (0, False)
 
 
+def test_partitions_show_how_far_they_are_in_event_time(broker: Broker) -> None:
+    with opened(broker, broker.topic(2)) as source:
+        one, two = source.lag({1: 1_700_000_000_123})["kafkaPartitions"]
+    assert "watermark" not in one
+    assert two["watermark"] == dt.datetime(2023, 11, 14, 22, 13, 20, 123000, tzinfo=dt.UTC)
+
+
+def test_a_misspelt_reset_of_the_connection_fails_for_good(broker: Broker) -> None:
+    connection = Kafka(bootstrap_servers=broker.bootstrap, config={"auto.offset.reset": "frist"})
+    options = KafkaSourceOptions(connection_name="k", topic="t")
+    with pytest.raises(ConnectionFailed, match="latest, end, largest, earliest") as failure:
+        KafkaSource(connection, options, Opening("p", SystemClock(), outside=LOCAL))
+    assert (failure.value.retry, failure.value.code) == (False, 420)
+
+
 def test_an_unknown_topic_fails_for_good(broker: Broker) -> None:
     with pytest.raises(ConnectionFailed, match="no partitions found") as failure, opened(broker, "nowhere"):
         pass

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import struct
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from typing import Any
 
 from bson import Int64
@@ -12,7 +12,7 @@ from brookmill.errors import DocumentError
 from brookmill.mql.ejson import parse_json
 from brookmill.mql.encoding import encoder
 
-Headers = Sequence[tuple[str, bytes | None]]
+Headers = list[tuple[str, str | bytes | None]]
 
 _INT = struct.Struct(">i")
 _LONG = struct.Struct(">q")
@@ -37,12 +37,17 @@ def read_key(raw: bytes, key_format: str) -> Any:
         raise DocumentError(f"the Kafka key cannot be read as {key_format}: {e}") from e
 
 
-def write_key(value: Any, key_format: str) -> bytes:
-    """The bytes of ``value``. Raises DocumentError when it is not of that type."""
-    try:
-        return _WRITERS[key_format](value)
-    except (TypeError, struct.error) as e:
-        raise DocumentError(f"the Kafka key cannot be written as {key_format}: {e}") from e
+def key_writer(key_format: str) -> Callable[[Any], bytes]:
+    """The function that gives the bytes of a key. It raises DocumentError for one of another type."""
+    write = _WRITERS[key_format]
+
+    def key(value: Any) -> bytes:
+        try:
+            return write(value)
+        except (TypeError, UnicodeEncodeError, struct.error) as e:
+            raise DocumentError(f"the Kafka key cannot be written as {key_format}: {e}") from e
+
+    return key
 
 
 def _bytes(value: Any) -> bytes:
@@ -84,7 +89,7 @@ def write_headers(value: Any) -> Headers:
     raise DocumentError("Kafka headers must be an object or an array of {k, v}")
 
 
-def _pair(item: Any) -> tuple[str, bytes | None]:
+def _pair(item: Any) -> tuple[str, str | bytes | None]:
     if not isinstance(item, dict) or item.keys() != {"k", "v"} or not isinstance(item["k"], str):
         raise DocumentError("an array of Kafka headers must hold {k: string, v: value}")
     return item["k"], _header(item["v"])

@@ -20,7 +20,7 @@ class Sent(NamedTuple):
     topic: str
     value: bytes | None
     key: bytes | None = None
-    headers: Headers = ()
+    headers: Headers | None = None
 
 
 class Returned:

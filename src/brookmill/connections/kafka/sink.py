@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import functools
-from collections.abc import Callable, Mapping
+import itertools
+from collections.abc import Callable, Iterable, Mapping
 from contextlib import ExitStack
 from typing import TYPE_CHECKING, Any
 
@@ -11,7 +12,7 @@ from msgspec import UNSET
 
 from brookmill.connections import DeadLetter, Form, Opening, Output
 from brookmill.connections.kafka.client import PRODUCER_KEYS, admitted, allowed
-from brookmill.connections.kafka.keys import write_headers, write_key
+from brookmill.connections.kafka.keys import key_writer, write_headers
 from brookmill.connections.kafka.options import TOPIC, KafkaSinkOptions
 from brookmill.connections.kafka.returned import Returned, Sent
 from brookmill.connections.kafka.trouble import TIMEOUT, Trouble, failed
@@ -41,6 +42,7 @@ class KafkaSink:
 
         self._failure = KafkaException
         self._config = options.config
+        self._write_key = key_writer(options.config.key_format)
         self._constants = opening.constants
         self._trouble = Trouble(connection, opening)
         self._topics: set[str] = set()
@@ -122,47 +124,57 @@ class KafkaSink:
         self._closing.close()
 
     def _write_each(self, output: Output) -> None:
-        columns = output.columns
         sent: list[Sent | None] = []
         self._returned.remember(sent, output)
-        for i, document in enumerate(output.values):
-            given = {**self._constants, **{name: column[i] for name, column in columns.items()}}
+        produce = self._producer.produce
+        columns = (self._column(output, name) for name in ("topic", "key", "headers", "tombstoneWhen"))
+        for i, (document, *given) in enumerate(zip(output.values, *columns, strict=False)):
             try:
-                message = self._message(document, given)
+                message = self._message(document, *given)
             except DocumentError as e:
                 sent.append(None)
                 self._refuse(output, i, str(e))
-            else:
-                sent.append(message)
+                continue
+            sent.append(message)
+            topic, value, key, headers = message
+            try:
+                if headers:
+                    produce(topic, value, key, headers=headers)
+                else:
+                    produce(topic, value, key)
+            except (BufferError, self._failure):
                 self._produce(message, output, i)
 
-    def _message(self, document: Any, given: dict[str, Any]) -> Sent:
-        """Raises DocumentError."""
-        topic = self._topic(given["topic"])
-        tombstone = given.get("tombstoneWhen", False)
-        if not isinstance(tombstone, bool):
-            raise DocumentError("tombstoneWhen must give a boolean")
-        key = given.get("key", MISSING)
-        raw_key = None if nullish(key) else write_key(key, self._config.key_format)
-        headers = given.get("headers", MISSING)
-        pairs = [] if nullish(headers) else write_headers(headers)
-        value = document if self._frame is None or tombstone else self._frame(topic, document)
-        return Sent(topic, None if tombstone else value, raw_key, pairs)
+    def _column(self, output: Output, name: str) -> Iterable[Any]:
+        """A value for every document, MISSING where neither stage nor document say any."""
+        column = output.columns.get(name)
+        return itertools.repeat(self._constants.get(name, MISSING)) if column is None else column
 
-    def _topic(self, topic: Any) -> str:
+    def _message(self, document: Any, topic: Any, key: Any, headers: Any, tombstone: Any) -> Sent:
+        """Raises DocumentError."""
+        if type(topic) is not str or topic not in self._topics:
+            self._admit(topic)
+        raw_key = None if nullish(key) else self._write_key(key)
+        pairs = None if nullish(headers) else write_headers(headers)
+        if tombstone is not MISSING and tombstone is not False:
+            if tombstone is not True:
+                raise DocumentError("tombstoneWhen must give a boolean")
+            return Sent(topic, None, raw_key, pairs)
+        return Sent(topic, document if self._frame is None else self._frame(topic, document), raw_key, pairs)
+
+    def _admit(self, topic: Any) -> None:
+        """A topic that was not written to so far. Raises DocumentError."""
         if not isinstance(topic, str) or not TOPIC.fullmatch(topic):
             raise DocumentError("the Kafka topic must be a string of letters, digits, '.', '_' and '-'")
-        if topic not in self._topics:
-            if len(self._topics) >= _TOPICS:
-                raise DocumentError(f"a processor writes to at most {_TOPICS} Kafka topics")
-            self._topics.add(topic)
-        return topic
+        if len(self._topics) >= _TOPICS:
+            raise DocumentError(f"a processor writes to at most {_TOPICS} Kafka topics")
+        self._topics.add(topic)
 
     def _produce(self, message: Sent, output: Output, i: int) -> None:
         topic, value, key, headers = message
         while True:
             try:
-                self._producer.produce(topic, value, key, headers=list(headers))
+                self._producer.produce(topic, value, key, headers=headers)
             except BufferError:
                 self._producer.poll(_WAIT)  # the queue is full: wait for the brokers, or for their failure
                 self._raise()
@@ -191,7 +203,7 @@ class KafkaSink:
         alone = self._open({**self._settings, "batch.num.messages": 1})
         for (topic, value, key, headers), output, i in self._returned.take():
             told = functools.partial(self._delivered_alone, output, i)
-            alone.produce(topic, value, key, headers=list(headers), on_delivery=told)
+            alone.produce(topic, value, key, headers=headers, on_delivery=told)
             self._flush(alone)
 
     def _delivered_alone(self, output: Output, i: int, error: KafkaError | None, _: Message) -> None:
