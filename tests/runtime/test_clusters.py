@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import threading
 import time
 from collections.abc import Callable, Iterator
 from typing import Any
@@ -71,25 +70,21 @@ def killed(here: Mill) -> None:
 def test_a_killed_worker_loses_no_change_and_merges_none_twice(
     server: Mongod, mill: Make, client: Client, kills: int
 ) -> None:
-    here = ready(mill, server.uri)
+    here = ready(mill, server.uri, checkpoint_interval=0.03)
     here.process(source(config=ALONE), merge(whenMatched="replace"))
-    total, written = 1000 * kills, threading.Event()
-
-    def write() -> None:
-        for start in range(0, total, 50):
+    for kill in range(kills):
+        kept, seen = here.checkpoint, len(server.documents("out.x"))
+        ids = range(kill * 1000, kill * 1000 + 1000)
+        for start in ids[::50]:
             client["in"].x.insert_many([{"_id": n, "n": n} for n in range(start, start + 50)])
-        client["in"].x.update_many({"_id": {"$lt": 50}}, {"$set": {"n": -1}})
-        written.set()
-
-    writer = threading.Thread(target=write)
-    writer.start()
-    for _ in range(kills):
-        seen = len(server.documents("out.x"))
-        wait_until(lambda: written.is_set() or len(server.documents("out.x")) > seen, what="progress")  # noqa: B023
+        # Whoever dies without a checkpoint waits ever longer for his next life.
+        wait_until(lambda: here.checkpoint != kept, what="a checkpoint")  # noqa: B023
+        wait_until(lambda: len(server.documents("out.x")) > seen, what="progress")  # noqa: B023
         killed(here)
-    writer.join()
-    stored = wait_until(lambda: len(found := server.documents("out.x")) == total and found, 60, "everything")
-    assert sorted(document["_id"] for document in stored) == list(range(total))
+    client["in"].x.update_many({"_id": {"$lt": 50}}, {"$set": {"n": -1}})
+    total = kills * 1000
+    wait_until(lambda: len(server.documents("out.x")) == total, 60, "everything")
+    assert sorted(document["_id"] for document in server.documents("out.x")) == list(range(total))
     assert here.processor.state is State.STARTED
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import uuid
 from typing import Any
 
 import pytest
@@ -62,10 +63,10 @@ def test_inserts_by_merge_have_their_fields_in_lexical_order_and_replacements_ke
 
 
 def test_types_survive(server: Mongod, opened: Opened) -> None:
-    values = {"_id": Int64(1), "a": 1, "b": 1.0, "r": Regex("a", 2), "big": 2**70}
+    values = {"_id": Int64(1), "a": 1, "b": 1.0, "r": Regex("a", 2), "big": 2**70, "u": uuid.UUID(int=5)}
     opened.sink(merge(whenMatched="replace")).write(values)
     (stored,) = server.documents("shop.out")
-    assert [type(v) for v in stored.values()] == [Int64, int, float, Regex, float]
+    assert [type(v) for v in stored.values()] == [Int64, int, float, Regex, float, uuid.UUID]
     assert stored["big"] == float(2**70)
 
 
@@ -269,3 +270,10 @@ def test_a_command_that_fails_for_one_document_is_cut_until_only_that_one_is_ref
     letters = sink.write(*[{"_id": n} | ({"bad": True} if n == 5 else {}) for n in range(8)])
     assert [(reason, document["_id"]) for reason, document, _ in letters] == [("that is bad", 5)]
     assert [document["_id"] for document in server.documents("shop.out")] == [0, 1, 2, 3, 4, 6, 7]
+
+
+def test_a_closed_sink_takes_no_document_for_bad(opened: Opened) -> None:
+    sink = opened.sink(merge(), VirtualClock())
+    sink.close()
+    with pytest.raises(ConnectionFailed, match="after close"):
+        sink.write(*NEW)

@@ -7,9 +7,10 @@ from collections.abc import Iterator, Sequence
 from typing import Any, Literal, NamedTuple
 
 import bson
+from bson.binary import UuidRepresentation
 from bson.errors import BSONError
 from bson.raw_bson import RawBSONDocument
-from pymongo.errors import DocumentTooLarge, PyMongoError
+from pymongo.errors import DocumentTooLarge, OperationFailure, PyMongoError
 
 from brookmill.clock import Clock
 from brookmill.connections.cluster.client import CODEC, Client
@@ -21,6 +22,8 @@ from brookmill.mql.values import Document, storable
 Command = Literal["insert", "update", "delete"]
 
 _MEMBER: dict[Command, str] = {"insert": "documents", "update": "updates", "delete": "deletes"}
+
+_CODEC = CODEC.with_options(uuid_representation=UuidRepresentation.STANDARD)
 
 #: Bytes that one document can have, that a statement can have, and of all statements of a command; and how
 #: many these are.
@@ -44,9 +47,9 @@ def encoded(statement: Document) -> RawBSONDocument:
     """A statement as it goes over the wire. Raises DocumentError for what MongoDB cannot take."""
     try:
         try:
-            raw = bson.encode(statement, codec_options=CODEC)
+            raw = bson.encode(statement, codec_options=_CODEC)
         except OverflowError:  # integers beyond 64 bits
-            raw = bson.encode(storable(statement), codec_options=CODEC)
+            raw = bson.encode(storable(statement), codec_options=_CODEC)
     except (BSONError, ValueError, TypeError, OverflowError, RecursionError) as e:
         raise DocumentError(f"the document cannot be stored: {e}") from e
     if len(raw) > _STATEMENT_BYTES:
@@ -88,12 +91,10 @@ class Bulk:
             try:
                 places = self._try(order, places)
             except PyMongoError as e:
-                if of_connection(e) and not passing(e):
-                    raise failed(what, e) from e
-                if not of_connection(e):
+                if isinstance(e, OperationFailure) and not of_connection(e):
                     self._divide(order, places, reason(e))
                     return
-                if pause is None:
+                if not passing(e) or pause is None:
                     raise failed(what, e) from e
             except DocumentTooLarge as e:
                 self._divide(order, places, str(e))

@@ -127,7 +127,7 @@ class Lookup:
 
     def close(self) -> None:
         if self._pool is not None:
-            self._pool.shutdown()
+            self._pool.shutdown(wait=False, cancel_futures=True)
         leave(self._client)
 
     def _question(self, document: Document, questions: Output, place: int) -> RawBSONDocument:

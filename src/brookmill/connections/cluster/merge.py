@@ -76,7 +76,7 @@ class MergeSink:
 
     def close(self) -> None:
         if self._pool is not None:
-            self._pool.shutdown()
+            self._pool.shutdown(wait=False, cancel_futures=True)
         leave(self._client)
 
     def _check(self, target: Namespace, *, final: bool = False) -> None:

@@ -85,7 +85,7 @@ class TimeSeriesSink:
 
     def close(self) -> None:
         if self._pool is not None:
-            self._pool.shutdown()
+            self._pool.shutdown(wait=False, cancel_futures=True)
         leave(self._client)
 
     def _given(self, name: str, output: Output, place: int) -> Any:
