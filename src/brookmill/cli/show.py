@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import os
+import re
 import sys
 from collections.abc import Mapping, Sequence
-from typing import Literal
+from typing import Literal, TextIO
 
 import msgspec
+
+_NAME = re.compile(r'"(?:[^"\\]|\\.)*"(?=:)')
 
 
 def rows(rows: Sequence[Mapping[str, object]], output: Literal["table", "json"]) -> None:
@@ -26,10 +29,19 @@ def bold(text: str) -> str:
     return painted(text, 1)
 
 
-def painted(text: str, *codes: int) -> str:
-    """``text`` with the attributes of an ANSI terminal, if it goes to one."""
-    colours = sys.stdout.isatty() and not os.environ.get("NO_COLOR")
+def coloured(json: str) -> str:
+    """One line of JSON with its names in another colour, on a terminal."""
+    return _NAME.sub(lambda name: painted(name[0], 36), json) if _has_colours(sys.stdout) else json
+
+
+def painted(text: str, *codes: int, to: TextIO | None = None) -> str:
+    """``text`` with the attributes of an ANSI terminal, if it goes to one. ``to`` None: standard output."""
+    colours = _has_colours(sys.stdout if to is None else to)
     return f"\033[{';'.join(map(str, codes))}m{text}\033[0m" if colours else text
+
+
+def _has_colours(to: TextIO) -> bool:
+    return to.isatty() and not os.environ.get("NO_COLOR")
 
 
 def _cell(value: object) -> str:

@@ -79,7 +79,7 @@ def run(
     stages = stages_of(pipeline)
     source = stages[0].get("$source") if stages else None
     timeline = played(source, inputs, topics or {}) if isinstance(source, Mapping) else None
-    made = used(stages, _definitions(connections))
+    made = used(stages, definitions(connections))
     now = _clock(clock, timeline)
     world = World(now, Clusters(contents(collections or {}, made), now), Web(https), Lambdas(functions))
     standins = {name: standin(connection, world) for name, connection in made.items()}
@@ -114,7 +114,8 @@ def stages_of(pipeline: Any) -> list[Document]:
     return stages
 
 
-def _definitions(connections: Any) -> dict[str, Mapping[str, Any]]:
+def definitions(connections: Any) -> dict[str, Mapping[str, Any]]:
+    """Definitions by name, of a mapping or of a list of such as the Admin API answers."""
     if connections is None or isinstance(connections, Mapping):
         return dict(connections or {})
     return {str(one.get("name")): one for one in connections}
