@@ -112,7 +112,7 @@ def _running(
     try:
         yield
     finally:
-        process.terminate()
+        process.kill()  # one of them would wait for its clients first
         process.wait(20)
 
 
@@ -124,9 +124,18 @@ class Cloud:
     key: dict[str, str] = field(default_factory=lambda: dict(ROOT))
     role: str = "arn:aws:iam::000000000000:role/any-role"
     credentials: str = "assume-role"
+    _clients: dict[str, Any] = field(default_factory=dict, repr=False)
 
-    def client(self, service: str, **more: Any) -> Any:
-        return boto3.client(service, endpoint_url=self.url, region_name=REGION, **ROOT, **more)  # type: ignore[call-overload]
+    def client(self, service: str) -> Any:
+        """Always the same: making one takes longer than most tests."""
+        if service not in self._clients:
+            self._clients[service] = boto3.client(
+                service,  # type: ignore[call-overload]
+                endpoint_url=self.url,
+                region_name=REGION,
+                **ROOT,
+            )
+        return self._clients[service]
 
     def settings(self, **more: Any) -> dict[str, Any]:
         """Settings by which Brookmill gets here."""
