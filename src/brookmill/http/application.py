@@ -14,9 +14,9 @@ from brookmill.http.metrics import Metrics
 from brookmill.http.reply import Reply
 from brookmill.http.routes import PREFIX
 from brookmill.http.surroundings import Endpoint, Surroundings
-from brookmill.http.threads import Threads
 from brookmill.operations import Services
 from brookmill.operations.measurements import measurements
+from brookmill.operations.threads import Threads
 
 _log = structlog.get_logger(__name__)
 

@@ -17,11 +17,11 @@ from brookmill.http.exchange import Exchange, not_allowed
 from brookmill.http.rate_limit import RateLimit
 from brookmill.http.reply import Reply
 from brookmill.http.routes import PREFIX, Found, Routes
-from brookmill.http.threads import Threads
 from brookmill.http.versions import Resolved, accept_body, resolve
 from brookmill.operations import OPERATIONS, Call, Operation, Services, execute
 from brookmill.operations.admission import admit
 from brookmill.operations.rate_limits import limited
+from brookmill.operations.threads import Threads
 
 #: Bodies up to this many bytes are read before their sender is known: cheaper than another hop.
 _SHORT = 64 * 1024

@@ -15,8 +15,8 @@ from brookmill.http import metrics, oauth
 from brookmill.http.exchange import Exchange
 from brookmill.http.metrics import Metrics
 from brookmill.http.reply import Reply
-from brookmill.http.threads import Threads
 from brookmill.operations import Services, identity
+from brookmill.operations.threads import Threads
 
 Endpoint = Callable[[Exchange], Awaitable[Reply]]
 
