@@ -76,6 +76,8 @@ class Code:
         self.drops = 0
         #: Operator position of the stage being written; None where nobody counts.
         self.position: int | None = None
+        #: Whether a loop has made rows of the document.
+        self._multiplied = False
         #: Loops that last to the end: position of the stage, local with the items, local with their iterator.
         self.loops: list[tuple[int | None, str, str]] = []
         self.give_up = give_up
@@ -168,19 +170,23 @@ class Code:
                 self.line(self.count_drop)
             self.line(self.give_up)
 
-    def each(self, items: str, target: str) -> None:
+    def each(self, items: str, target: str, *, rows: bool = True) -> None:
         """All that follows is done for each of ``items``, a local with a list, as ``target``.
 
-        An item that fails does not keep the others from going on.
+        An item that fails does not keep the others from going on. ``rows``: it makes more of the document;
+        without, it is the same one in each of several windows.
         """
         rest = self.fresh("rest")
-        if self.loops:
+        if not rows:
+            pass
+        elif self._multiplied:
             self.line(f"made += len({items})")
             with self.block(f"if made > {MAX_ROWS}:"):
                 self.line("out.cut(mark)")
                 self.line(f"raise {self.bind(TooManyRows, 'TooManyRows')}")
         else:
             self.line("made, mark = 0, len(out)")
+        self._multiplied |= rows
         if self.position is not None:
             self.line(f"drops[{self.position}] += 1 - len({items})")
         self.line(f"{rest} = iter({items})")

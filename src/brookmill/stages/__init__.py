@@ -308,8 +308,8 @@ class WindowStage(Stage, Protocol):
     def emit_find(self, code: Code) -> None:
         """Write code that does the same for the current document: it leaves a collector in ``into``, and
         what follows is done for each. Locals: ``t``, its event time; ``partition``; ``high``, the highest
-        event time of that; ``trigger``, as ``windows.trigger`` gives it; ``lo`` and ``hi``: from when until
-        when nothing has to be looked for anew, 0 and 0 if something has closed.
+        event time of that; ``trigger``, below which that closes nothing; ``lo`` and ``hi``, free to say from
+        when until when nothing has to be looked for anew, are 0 when something has closed.
         """
         ...
 

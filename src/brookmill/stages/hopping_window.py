@@ -81,5 +81,5 @@ class HoppingWindow:
             code.line("windows.mark(partition, high)")
             code.line("lo, hi, found = windows.open.all(t, windows.past)")
             code.line("trigger = windows.trigger(partition)")
-        code.each("found", "start, end, into")
+        code.each("found", "start, end, into", rows=False)
         code.meta = f"{code.bind(window_meta, 'window_meta')}({code.meta}, start, end)"

@@ -71,5 +71,4 @@ class SessionWindow:
         value = code.local(self.partition_by.emit(code))
         code.line("windows.mark(partition, high)")
         code.line(f"into = windows.open.of(t, {value.text}, windows.past)")
-        code.line("trigger = windows.trigger(partition)")
         code.meta = f"{code.bind(session_meta, 'session_meta')}({code.meta}, {value.text})"

@@ -96,7 +96,7 @@ class Windows:
         self._watermark = -NEVER
         #: What ended then, or before, has gone on already, though its documents come once more.
         self._gone = -NEVER
-        #: A partition, and the least mark of the others that are awake: all the same while one of them reads.
+        #: The partition that was marked or asked for last, and the least mark of the others that are awake.
         self._beside: tuple[int, int] | None = None
 
     @property
@@ -129,8 +129,6 @@ class Windows:
         if high <= self.high(partition):
             return
         self.marks[partition] = high
-        if self._beside is not None and self._beside[0] != partition:
-            self._beside = None
         if partition not in self._idle:
             self._advance(min(high, self._others(partition)))
 
