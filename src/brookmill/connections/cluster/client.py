@@ -8,7 +8,6 @@ from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
 import pymongo
-from bson import DatetimeMS
 from bson.codec_options import CodecOptions, DatetimeConversion
 from pymongo import MongoClient
 from pymongo.errors import ConfigurationError, InvalidURI, PyMongoError
@@ -33,17 +32,9 @@ _DECODING: dict[str, Any] = {
 CODEC: CodecOptions[Document] = CodecOptions(**_DECODING)
 
 #: Milliseconds, where the URI says nothing else: until a server is found, a connection made, an answer there.
-_PATIENCE = {"serverSelectionTimeoutMS": 10_000, "connectTimeoutMS": 10_000, "socketTimeoutMS": 120_000}
+_PATIENCE = {"serverSelectionTimeoutMS": 10_000, "connectTimeoutMS": 10_000, "socketTimeoutMS": 60_000}
 #: Seconds for telling a server that a client leaves; it finds out by itself too.
 _FAREWELL = 1.0
-
-
-def uri_of(connection: Cluster, opening: Opening) -> str:
-    """Where the cluster is. Raises ConnectionFailed (420) when the server knows none of that name."""
-    uri = opening.clusters.get(str(connection.cluster_name))
-    if uri is None:
-        raise _invalid(f"No cluster named {connection.cluster_name}")
-    return uri
 
 
 def connected(connection: Cluster, opening: Opening, **more: Any) -> Client:
@@ -61,8 +52,12 @@ def connected(connection: Cluster, opening: Opening, **more: Any) -> Client:
 
 
 def unconnected(connection: Cluster, opening: Opening, **more: Any) -> Client:
-    """A client that asks nothing before it is used. Raises ConnectionFailed (420) for a URI that is none."""
-    uri = uri_of(connection, opening)
+    """A client that asks nothing before it is used. Raises ConnectionFailed (420) when the server knows no
+    cluster of that name, or its URI is none.
+    """
+    uri = opening.clusters.get(str(connection.cluster_name))
+    if uri is None:
+        raise _invalid(f"No cluster named {connection.cluster_name}")
     patience: dict[str, Any] = {
         name: value for name, value in _PATIENCE.items() if name.lower() not in uri.lower()
     }
@@ -80,13 +75,6 @@ def leave(client: Client, *before: Callable[[], None]) -> None:
             with suppress(PyMongoError):
                 close()
         client.close()
-
-
-def date_of(value: Any) -> int | None:
-    """Milliseconds of a date; None for anything else."""
-    if isinstance(value, DatetimeMS):
-        return int(value)
-    return round(value.timestamp() * 1000) if isinstance(value, dt.datetime) else None
 
 
 def _invalid(text: str) -> ConnectionFailed:

@@ -2,19 +2,20 @@
 
 from __future__ import annotations
 
+import datetime as dt
 import threading
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
-from bson import Int64, Timestamp
+from bson import DatetimeMS, Int64, Timestamp
 
 from brookmill.connections import Batch, Opening
 from brookmill.connections.cluster.change_stream import ChangeStream, given_start
-from brookmill.connections.cluster.client import connected, date_of, leave
+from brookmill.connections.cluster.client import connected, leave
 from brookmill.connections.cluster.initial_sync import InitialSync
 from brookmill.connections.cluster.source_options import ChangeStreamOptions
 from brookmill.errors import ConnectionFailed
-from brookmill.mql.values import Document, date_from_ms
+from brookmill.mql.values import Document, date_from_ms, ms_from_date
 
 if TYPE_CHECKING:
     from brookmill.connections.cluster import Cluster
@@ -124,8 +125,8 @@ class ClusterSource:
 
 def _time(event: Document, arrival: int) -> int:
     """``wallTime``, else ``clusterTime``, else ``arrival``; milliseconds."""
-    wall = date_of(event.get("wallTime"))
-    if wall is not None:
-        return wall
+    wall = event.get("wallTime")
+    if isinstance(wall, (dt.datetime, DatetimeMS)):
+        return ms_from_date(wall)
     time = event.get("clusterTime")
     return time.time * 1000 if isinstance(time, Timestamp) else arrival
