@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 import os
+from functools import cache
 from typing import TYPE_CHECKING, Any, Literal
 from urllib.parse import urlsplit
 
@@ -17,6 +18,7 @@ from brookmill.connections.egress.pools import guard
 from brookmill.errors import ConnectionFailed
 
 if TYPE_CHECKING:
+    from botocore.loaders import Loader
     from botocore.session import Session
     from types_boto3_sts import STSClient
 
@@ -150,4 +152,13 @@ def _bare_session() -> Session:
     session = Session(session_vars={"profile": (None, None, None, None)})
     for file in ("config_file", "credentials_file"):
         session.set_config_variable(file, os.devnull)
+    session.register_component("data_loader", _descriptions())
     return session
+
+
+@cache
+def _descriptions() -> Loader:
+    """The descriptions of AWS's services, which take longer to read than all else here: once for all."""
+    from botocore.loaders import create_loader
+
+    return create_loader()
