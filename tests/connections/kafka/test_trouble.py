@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from confluent_kafka import KafkaError, Producer
+from confluent_kafka import KafkaError, KafkaException, Producer
 from servers import Broker, free_port
 
 from brookmill.clock import VirtualClock
@@ -84,3 +84,34 @@ def test_brokers_that_came_back_unheard_are_asked(broker: Broker) -> None:
     trouble.check(client)
     clock.advance(TIMEOUT + 1)
     trouble.check(client)
+
+
+def test_a_cluster_that_settles_is_asked_again_for_a_while() -> None:
+    clock = VirtualClock()
+    trouble = troubled(clock)
+    answers = [KafkaError(KafkaError.NOT_COORDINATOR), KafkaError(KafkaError.LEADER_NOT_AVAILABLE)]
+
+    def ask() -> str:
+        if answers:
+            raise KafkaException(answers.pop())
+        return "settled"
+
+    assert trouble.patiently("No", ask) == "settled"
+
+    def never() -> str:
+        raise KafkaException(KafkaError(KafkaError.NOT_COORDINATOR))
+
+    begun = clock.monotonic()
+    with pytest.raises(ConnectionFailed, match=r"^No with kafka error code: 16") as failure:
+        trouble.patiently("No", never)
+    assert failure.value.retry
+    assert TIMEOUT < clock.monotonic() - begun < TIMEOUT + 1
+
+
+def test_what_is_not_settling_fails_at_once() -> None:
+    def ask() -> str:
+        raise KafkaException(KafkaError(KafkaError.GROUP_AUTHORIZATION_FAILED))
+
+    with pytest.raises(ConnectionFailed) as failure:
+        troubled(VirtualClock()).patiently("No", ask)
+    assert not failure.value.retry

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
@@ -9,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 from bson import Int64
 
 from brookmill.connections.kafka.decoder import Message
-from brookmill.connections.kafka.trouble import TIMEOUT, Trouble, failed
+from brookmill.connections.kafka.trouble import TIMEOUT, Trouble
 from brookmill.errors import ConnectionFailed
 from brookmill.mql.values import date_from_ms
 
@@ -138,23 +139,22 @@ class Partitions:
         return [(topic, number) for number in sorted(found.partitions)]
 
     def _starts(self, partitions: Sequence[tuple[str, int]], reset: str) -> dict[tuple[str, int], int]:
-        from confluent_kafka import KafkaException, TopicPartition
+        from confluent_kafka import TopicPartition
 
         end = 0 if reset in EARLIEST else 1
-        try:
-            return {
-                partition: self._consumer.get_watermark_offsets(TopicPartition(*partition), TIMEOUT)[end]
-                for partition in partitions
-            }
-        except KafkaException as e:
-            raise failed("Could not read the offsets of the Kafka topic", e.args[0]) from e
+
+        def bounds(partition: tuple[str, int]) -> tuple[int, int]:
+            return self._consumer.get_watermark_offsets(TopicPartition(*partition), TIMEOUT)
+
+        what = "Could not read the offsets of the Kafka topic"
+        return {p: self._trouble.patiently(what, functools.partial(bounds, p))[end] for p in partitions}
 
     def _committed(self, partitions: Sequence[tuple[str, int]]) -> dict[tuple[str, int], int]:
-        from confluent_kafka import KafkaException, TopicPartition
+        from confluent_kafka import TopicPartition
 
-        try:
-            asked = [TopicPartition(topic, number) for topic, number in partitions]
-            kept = self._consumer.committed(asked, TIMEOUT)
-        except KafkaException as e:
-            raise failed("Could not read the offsets of the Kafka consumer group", e.args[0]) from e
+        asked = [TopicPartition(topic, number) for topic, number in partitions]
+        kept = self._trouble.patiently(
+            "Could not read the offsets of the Kafka consumer group",
+            lambda: self._consumer.committed(asked, TIMEOUT),
+        )
         return {(p.topic, p.partition): p.offset for p in kept if p.offset >= 0}

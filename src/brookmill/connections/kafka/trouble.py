@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+import threading
+from collections.abc import Callable
+from typing import TYPE_CHECKING, TypeVar
 
 import structlog
 from msgspec import UNSET
@@ -24,8 +26,13 @@ _REFUSING = 2.0
 #: Seconds that the first question for metadata and the longest may take: between two, the errors heard are
 #: looked at.
 _SLICE, _LONG_SLICE = 0.25, 1.0
+#: Seconds until a cluster that settles is asked again.
+_PAUSE = 0.2
+_NEVER = threading.Event()
 #: Seconds between two lines of the log about the same error.
 _TELL = 60.0
+
+T = TypeVar("T")
 
 log = structlog.get_logger(__name__)
 
@@ -54,6 +61,18 @@ def hopeless(error: KafkaError) -> bool:
         Code.TOPIC_EXCEPTION,
         Code.UNKNOWN_TOPIC_OR_PART,
         Code.UNSUPPORTED_SASL_MECHANISM,
+    }
+
+
+def _settling(error: KafkaError) -> bool:
+    from confluent_kafka import KafkaError as Code
+
+    return error.code() in {
+        Code.COORDINATOR_LOAD_IN_PROGRESS,
+        Code.COORDINATOR_NOT_AVAILABLE,
+        Code.LEADER_NOT_AVAILABLE,
+        Code.NOT_COORDINATOR,
+        Code.NOT_LEADER_FOR_PARTITION,
     }
 
 
@@ -132,6 +151,22 @@ class Trouble:
                     "does security.protocol fit the brokers?" if self._latest is None else self._latest.str()
                 )
                 raise failed(what, error, f"{error.str()} ({hint})")
+
+    def patiently(self, what: str, ask: Callable[[], T]) -> T:
+        """What ``ask`` answers. It is asked again while the cluster still settles who leads what.
+
+        ``what``: how the error begins. Raises ConnectionFailed.
+        """
+        from confluent_kafka import KafkaException
+
+        end = self._clock.monotonic() + TIMEOUT
+        while True:
+            try:
+                return ask()
+            except KafkaException as e:
+                if not _settling(e.args[0]) or self._clock.monotonic() > end:
+                    raise failed(what, e.args[0]) from e
+            self._clock.wait(_NEVER, _PAUSE)
 
     def _end(self, what: str) -> None:
         """Raise ConnectionFailed for what was heard and cannot pass."""
