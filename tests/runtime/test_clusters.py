@@ -66,7 +66,7 @@ def killed(here: Mill) -> None:
     )
 
 
-@pytest.mark.parametrize("kills", [2, pytest.param(100, marks=pytest.mark.slow)])
+@pytest.mark.parametrize("kills", [2, pytest.param(100, marks=[pytest.mark.slow, pytest.mark.timeout(1500)])])
 def test_a_killed_worker_loses_no_change_and_merges_none_twice(
     server: Mongod, mill: Make, client: Client, kills: int
 ) -> None:
