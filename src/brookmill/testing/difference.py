@@ -39,10 +39,15 @@ def difference(part: str, expected: Any, actual: Any, *, partial: bool = False) 
     """
     shown = plain(actual)
     wanted = agreed(expected, actual, partial=partial)
-    if wanted == shown:
+    if _alike(wanted, shown):
         return None
     lines = difflib.ndiff(_listed(wanted), _listed(shown))
     return Difference(part, [line for line in lines if line[0] != "?"])
+
+
+def _alike(wanted: Any, shown: Any) -> bool:
+    """Not ``==``, to which true and 1 are the same."""
+    return orjson.dumps(wanted) == orjson.dumps(shown)
 
 
 def plain(value: Any) -> Any:
@@ -88,23 +93,18 @@ def _same(expected: Any, actual: Any) -> bool:
 def in_order_of(actual: Sequence[Any], expected: Sequence[Any], *, partial: bool = False) -> list[Any]:
     """``expected``, each where its equal is in ``actual``; those without one fill the gaps, then follow."""
     left = list(expected)
-    made: list[Any] = [None] * len(actual)
-    gaps = []
-    for i, one in enumerate(actual):
+    made: list[Any] = []
+    for one in actual:
         shown = plain(one)
-        found = next((e for e in left if agreed(e, one, partial=partial) == shown), _MISSING)
-        if found is _MISSING:
-            gaps.append(i)
-        else:
-            left.remove(found)
-            made[i] = found
-    kept = [made[i] for i in range(len(actual)) if i not in gaps]
-    if len(left) != len(gaps):
-        return kept + left
-    return [left.pop(0) if i in gaps else one for i, one in enumerate(made)]
+        found = next((i for i, e in enumerate(left) if _alike(agreed(e, one, partial=partial), shown)), None)
+        made.append(_GAP if found is None else left.pop(found))
+    if len(left) != made.count(_GAP):
+        return [one for one in made if one is not _GAP] + left
+    return [left.pop(0) if one is _GAP else one for one in made]
 
 
-_MISSING = object()
+#: Stands for what equals nothing that is expected.
+_GAP = object()
 
 
 def _listed(value: Any) -> list[str]:

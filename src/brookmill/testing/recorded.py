@@ -14,7 +14,7 @@ from brookmill.connections.documents import DocumentsSource
 from brookmill.connections.letter import encoded, shown, storable
 from brookmill.mql.values import Document
 from brookmill.testing.player import Player
-from brookmill.testing.written import document_of
+from brookmill.testing.written import as_drivers_do, document_of
 
 
 class Slowly:
@@ -59,7 +59,7 @@ class Recorded:
         refused = [] if self._sink is None else self._sink.write(output)
         gone = {id(letter.document) for letter in refused}
         taken = [value for value in output.values if id(value) not in gone]
-        self._documents += [document_of(v) for v in taken] if self.accepts == "json" else taken
+        self._documents += map(document_of if self.accepts == "json" else as_drivers_do, taken)
         return refused
 
     def tick(self) -> list[DeadLetter]:
@@ -92,7 +92,7 @@ class Kept:
             "_id": ObjectId(),
             "_stream_meta": letter.meta,
             "errInfo": {"reason": letter.reason},
-            "doc": storable(shown(letter.document)),
+            "doc": as_drivers_do(storable(shown(letter.document))),
             "processorName": self._processor,
             "dlqTime": dt.datetime.fromtimestamp(self._clock.now(), dt.UTC),
             "operatorName": letter.operator,

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
+from bson import Binary
+
 from brookmill.mql import Encoding, MQLError, encoder, parse_json
 
 _relaxed = encoder()
@@ -21,9 +23,18 @@ def json_text(document: Any) -> bytes:
     return relaxed if _canonical(parse_json(relaxed)) == exact else exact
 
 
+def as_drivers_do(value: Any) -> Any:
+    """``value`` with ordinary binary data as ``bytes``, in the types that pymongo gives."""
+    if isinstance(value, Binary):
+        return bytes(value) if value.subtype == 0 else value
+    if isinstance(value, dict):
+        return {name: as_drivers_do(member) for name, member in value.items()}
+    return [as_drivers_do(item) for item in value] if isinstance(value, list) else value
+
+
 def document_of(text: bytes) -> Any:
     """The document that ``text`` holds; the text itself if it holds none."""
     try:
-        return parse_json(text)
+        return as_drivers_do(parse_json(text))
     except MQLError:
         return text.decode(errors="replace")

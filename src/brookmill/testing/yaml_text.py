@@ -41,6 +41,12 @@ for _name, _pattern, _first in _SCHEMA:
     _Loader.add_implicit_resolver(f"{_TAG}{_name}", _regex, ["" if c == "\0" else c for c in _first])
 
 
+_Loader.add_constructor(f"{_TAG}int", lambda _, node: int(node.value))
+_Loader.add_constructor(
+    f"{_TAG}float", lambda _, node: float(node.value.lower().replace(".inf", "inf").replace(".nan", "nan"))
+)
+
+
 def parse_yaml(text: str) -> Any:
     """The value of one YAML document, in the types that JSON has. Raises ValueError with line and column."""
     try:
