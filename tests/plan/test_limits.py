@@ -9,8 +9,10 @@ import pytest
 from brookmill.clock import VirtualClock
 from brookmill.connections import Batch, DeadLetter, Form
 from brookmill.mql import Document
+from brookmill.mql.errors import StateTooLarge
 from brookmill.plan import plan
 from brookmill.plan.program import Program
+from brookmill.runtime.worker import failure
 
 START = 1_700_000_000_000
 BOTH = pytest.mark.parametrize("reference", [False, True], ids=["generated", "reference"])
@@ -90,3 +92,16 @@ def test_our_own_bugs_are_not_buried(reference: bool) -> None:
     running = program([{"$set": {"b": {"$add": ["$a", 1]}}}], "document", reference=reference)
     with pytest.raises(TypeError, match="object is no BSON value"):
         pushed(running, {"a": object()})
+
+
+@BOTH
+def test_keys_of_groups_beyond_the_limit_stop_the_processor(reference: bool) -> None:
+    """It is the window that is too large, and no document."""
+    big = "k" * 10_000_000
+    running = program(
+        [windowed({"$group": {"_id": {"$concat": ["$a", big]}}})], "document", reference=reference
+    )
+    with pytest.raises(StateTooLarge, match="more than 104857600 bytes of keys") as error:
+        pushed(running, *[{"a": str(i)} for i in range(11)])
+    failed = failure(error.value)
+    assert (failed.kind, failed.code, failed.name) == ("user", 146, "ExceededMemoryLimit")

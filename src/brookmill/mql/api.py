@@ -15,7 +15,7 @@ from typing import Any, Literal
 from brookmill.config import mql_evaluator
 from brookmill.mql.accumulator import parse_accumulation
 from brookmill.mql.code import Code, Val, system_now
-from brookmill.mql.errors import MQLError, PlanError
+from brookmill.mql.errors import MQLError, PlanError, StateTooLarge
 from brookmill.mql.expression import Env, Expression, Parser, parse_expression
 from brookmill.mql.filter import Filter, parse_filter
 from brookmill.mql.shape import Plain
@@ -32,7 +32,7 @@ def _one_error() -> Iterator[None]:
     """What is wrong with the spec is raised as what is wrong with a document: callers know both."""
     try:
         yield
-    except PlanError as e:
+    except (PlanError, StateTooLarge) as e:
         raise MQLError(str(e), e.code) from e
     except RecursionError:
         raise MQLError("the document is nested too deeply", 15) from None

@@ -38,6 +38,16 @@ class MQLError(DocumentError):
         return CODE_NAMES.get(self.code, f"Location{self.code}")
 
 
+class StateTooLarge(BrookmillError):
+    """A stage would keep more than it may: no document is to blame, and the processor cannot go on.
+
+    ``code`` and ``code_name`` as in MQLError.
+    """
+
+    code = 146
+    code_name = CODE_NAMES[146]
+
+
 class PlanError(BrookmillError):
     """The pipeline itself is wrong; raised while it is parsed, before any document is seen.
 

@@ -128,7 +128,7 @@ def geojson(value: Value) -> Geometry:
 
 def _is_strict(value: Value) -> bool:
     name = (value.get("properties") or {}).get("name") if isinstance(value, dict) else None
-    if name not in _SYSTEMS:
+    if type(name) is not str or name not in _SYSTEMS:
         raise ValueError(f"unknown coordinate system: {str(name)[:50]}")
     return bool(name == _STRICT)
 

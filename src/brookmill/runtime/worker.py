@@ -20,6 +20,7 @@ from brookmill.clock import Clock, SystemClock
 from brookmill.domain.tier import TIERS
 from brookmill.errors import BrookmillError, ConnectionFailed
 from brookmill.mql import PlanError
+from brookmill.mql.errors import StateTooLarge
 from brookmill.runtime import messages
 from brookmill.runtime.channel import Channel
 from brookmill.runtime.checkpoint import Checkpoint, CheckpointUnreadableError
@@ -124,7 +125,7 @@ def failure(error: BaseException) -> Failed:
             return Failed(
                 error="Worker out of memory", kind="memory", code=418, name="StreamProcessorWorkerOutOfMemory"
             )
-        case PlanError():
+        case PlanError() | StateTooLarge():
             return Failed(error=str(error), kind="user", code=error.code, name=error.code_name)
         case CheckpointUnreadableError():
             return Failed(error=str(error), kind="user")

@@ -5,18 +5,25 @@ from __future__ import annotations
 import functools
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
-from typing import Any, ClassVar, Self
+from typing import Any, ClassVar, Final, Self
 
 from brookmill.mql import lanes
 from brookmill.mql.accumulator import Accumulation, Accumulator, parse_accumulation
 from brookmill.mql.code import Code, Val
 from brookmill.mql.compare import order_key
+from brookmill.mql.errors import StateTooLarge
 from brookmill.mql.expression import Expression, Parser
+from brookmill.mql.size import bson_size
 from brookmill.mql.values import MISSING, Document, Value
 from brookmill.stages import STAGES, WINDOW, Collector, Kind, Place, Placement, Results, Row
 
 #: A group: its ``_id``, then one accumulator a field.
 Group = tuple[Any, ...]
+
+#: Bytes that the keys of a window may take. Reference: Atlas Stream Processing, limitations.
+MAX_KEYS: Final = 100 * 1024 * 1024
+#: What a key takes beside its value.
+_KEY: Final = 48
 
 
 def group_key(value: Value) -> Any:
@@ -41,20 +48,29 @@ def writer(names: tuple[str, ...]) -> Callable[[Iterable[Group]], list[Document]
 class Groups:
     """The groups of one window."""
 
-    __slots__ = ("_stage", "groups")
+    __slots__ = ("_keys", "_stage", "groups")
 
     def __init__(self, stage: GroupStage) -> None:
         self._stage = stage
+        self._keys = 0
         self.groups: dict[Any, Group] = {}
 
     def open(self, key: Any, value: Value) -> Group:
-        """A new group for the ``_id`` ``value``, known by ``key`` from now on. Raises MQLError."""
+        """A new group for the ``_id`` ``value``, known by ``key`` from now on.
+
+        Raises MQLError, and StateTooLarge.
+        """
         value = None if value is MISSING else value
-        group = self.groups[key] = (
-            value,
-            *[accumulation.new(value) for _, accumulation in self._stage.fields],
-        )
+        accumulators = [accumulation.new(value) for _, accumulation in self._stage.fields]
+        self.grow(value)
+        group = self.groups[key] = (value, *accumulators)
         return group
+
+    def grow(self, value: Value) -> None:
+        """There is one more group, with the ``_id`` ``value``. Raises StateTooLarge."""
+        self._keys += _KEY + (len(value) if type(value) is str else bson_size(value))
+        if self._keys > MAX_KEYS:
+            raise StateTooLarge(f"$group keeps more than {MAX_KEYS} bytes of keys in one window")
 
     def add(self, row: Row) -> None:
         env = row.env()
@@ -138,6 +154,7 @@ class GroupStage:
         with code.block(f"if {group} is None:"):
             value = f"None if {key.text} is MISSING else {key.text}" if key.missing else key.text
             made = "".join(f", {_emit_new(code, one, value)}" for _, one in self.fields)
+            code.line(f"{collector}.grow({value})")
             code.line(f"{group} = {collector}.groups[{known}] = ({value}{made or ','})")
         names = [code.fresh("a") for _ in self.fields]
         if names:

@@ -9,7 +9,8 @@ import msgspec
 from brookmill.mql.accumulator import ACCUMULATORS, Accumulation, one_operand
 from brookmill.mql.expression import Parser
 from brookmill.mql.numbers import is_number, to_float
-from brookmill.mql.statistics import Deviation, parse_shares, percentiles
+from brookmill.mql.statistics import Deviation, parse_shares
+from brookmill.mql.t_digest import TDigest
 from brookmill.mql.values import Value
 
 
@@ -46,12 +47,12 @@ class StdDevSamp(_Deviation, gc=False):
 
 @ACCUMULATORS("$percentile", "$median")
 class Percentile(msgspec.Struct, gc=False):
-    """Exact percentiles: all numbers are kept."""
+    """The method "approximate": exact for thousands of numbers, from then on a t-digest."""
 
     shares: tuple[float, ...]
     median: bool
-    numbers: list[float] = msgspec.field(default_factory=list)
-    on_int: ClassVar[tuple[str, ...]] = ("{a}.numbers.append(float({x}))",)
+    digest: TDigest = msgspec.field(default_factory=TDigest)
+    on_int: ClassVar[tuple[str, ...]] = ("{a}.digest.add(float({x}))",)
     on_any: ClassVar[tuple[str, ...]] = ()
 
     @classmethod
@@ -63,21 +64,23 @@ class Percentile(msgspec.Struct, gc=False):
 
     def add(self, value: Value) -> None:
         if is_number(value):
-            self.numbers.append(to_float(value))
+            number = to_float(value)
+            if number == number:  # noqa: PLR0124 - NaN does not count
+                self.digest.add(number)
 
     def merge(self, other: Percentile) -> None:
-        self.numbers += other.numbers
+        self.digest.merge(other.digest)
 
     def result(self) -> Value:
-        found = percentiles(self.numbers, self.shares)
+        found = self.digest.percentiles(self.shares)
         return found[0] if self.median else found
 
     def snapshot(self) -> Value:
-        return list(self.numbers)
+        return self.digest.state()
 
     def restore(self, snapshot: Any) -> None:
-        self.numbers = list(snapshot)
+        self.digest = TDigest.of_state(snapshot)
 
     @property
     def size(self) -> int:
-        return 64 + 32 * len(self.numbers)
+        return 64 + self.digest.size
