@@ -55,23 +55,66 @@ def test_parallelism(pipeline: Any, added: int) -> None:
 
 GROUP_BY_B = [{"$group": {"_id": "$b"}}]
 PLAIN = [{"$match": {"a": 1}}]
+COUNT = [{"$count": "n"}]
+NOT_COLLECTED = "$tumblingWindow stage: its pipeline was changed, which has no $group or $sort"
+
+
+def changed(stage: str, **settings: Any) -> dict[str, Any]:
+    """A window with other settings; None takes one away."""
+    spec = {"interval": {"size": 1, "unit": "second"}, "pipeline": GROUP_BY_B, **settings}
+    return {stage: {name: value for name, value in spec.items() if value is not None}}
+
+
+HOPPING = changed("$hoppingWindow", hopSize={"size": 1, "unit": "ms"})
+SESSION = changed("$sessionWindow", interval=None, gap={"size": 1, "unit": "ms"}, partitionBy="$a")
 
 
 @pytest.mark.parametrize(
-    ("kept", "now", "stage"),
+    ("kept", "now", "problem"),
     [
         ([SOURCE, EMIT], [SOURCE, {"$match": {}}, EMIT], None),
-        ([SOURCE, EMIT], [{"$source": {"connectionName": "other", "topic": "t"}}, EMIT], "$source"),
+        ([SOURCE, EMIT], [{"$source": {"connectionName": "other", "topic": "t"}}, EMIT], "$source stage"),
+        ([SOURCE, EMIT], [{"$source": {**SOURCE["$source"], "timeField": 1}}, EMIT], "$source stage"),
         ([SOURCE, EMIT], [SOURCE, window(), EMIT], None),
-        ([SOURCE, window(), EMIT], [SOURCE, EMIT], "$tumblingWindow"),
-        ([SOURCE, window(1), EMIT], [SOURCE, window(2), EMIT], "$tumblingWindow"),
-        ([SOURCE, window()], [SOURCE, window(stage="$hoppingWindow")], "$tumblingWindow"),
+        ([SOURCE, window(), EMIT], [SOURCE, EMIT], "$tumblingWindow stage: it was removed"),
+        ([SOURCE, window(1)], [SOURCE, window(2)], "$tumblingWindow stage: its interval was changed"),
+        (
+            [SOURCE, window()],
+            [SOURCE, window(stage="$hoppingWindow")],
+            "$tumblingWindow stage: it became a $hoppingWindow",
+        ),
         ([SOURCE, window()], [SOURCE, window(inner=GROUP_BY_B)], None),
-        ([SOURCE, window(inner=PLAIN)], [SOURCE, window(inner=[])], "$tumblingWindow"),
-        ([SOURCE, window(inner=PLAIN)], [SOURCE, window(inner=GROUP_BY_B)], "$tumblingWindow"),
-        ([SOURCE, window(inner=PLAIN)], [SOURCE, window(inner=PLAIN), EMIT], None),
+        *(
+            ([SOURCE, window(inner=before)], [SOURCE, window(inner=after)], NOT_COLLECTED)
+            for before, after in [(PLAIN, []), (PLAIN, GROUP_BY_B), (GROUP_BY_B, PLAIN), (COUNT, GROUP_BY_B)]
+        ),
+        ([SOURCE, window(inner=PLAIN)], [SOURCE, {"$match": {}}, window(inner=PLAIN), EMIT], None),
+        (
+            [SOURCE, HOPPING],
+            [SOURCE, {"$hoppingWindow": HOPPING["$hoppingWindow"] | {"allowedLateness": 0}}],
+            None,
+        ),
+        (
+            [SOURCE, HOPPING],
+            [SOURCE, {"$hoppingWindow": HOPPING["$hoppingWindow"] | {"idleTimeout": 0}}],
+            None,
+        ),
+        *(
+            (
+                [SOURCE, old],
+                [SOURCE, {stage: old[stage] | {name: value}}],
+                f"{stage} stage: its {name} was changed",
+            )
+            for old, stage, name, value in [
+                (HOPPING, "$hoppingWindow", "hopSize", {"size": 2, "unit": "ms"}),
+                (HOPPING, "$hoppingWindow", "offset", {"offsetFromUtc": 1, "unit": "ms"}),
+                (HOPPING, "$hoppingWindow", "boundary", "processingTime"),
+                (SESSION, "$sessionWindow", "gap", {"size": 2, "unit": "ms"}),
+                (SESSION, "$sessionWindow", "partitionBy", "$b"),
+            ]
+        ),
     ],
 )
-def test_what_a_checkpoint_forbids(kept: Any, now: Any, stage: str | None) -> None:
-    text = f"resumeFromCheckpoint must be false to modify a stream processor's {stage} stage"
-    assert resume_problem(kept, now) == (text if stage else None)
+def test_what_a_checkpoint_forbids(kept: Any, now: Any, problem: str | None) -> None:
+    text = f"resumeFromCheckpoint must be false to modify a stream processor's {problem}"
+    assert resume_problem(kept, now) == (text if problem else None)

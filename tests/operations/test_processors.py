@@ -192,20 +192,24 @@ def test_a_started_processor_cannot_be_modified(ask: Any) -> None:
 
 
 @pytest.mark.parametrize(
-    ("kept", "now", "stage"),
+    ("kept", "now", "problem"),
     [
-        (PIPELINE, [{"$source": {"documents": [{"a": 1}]}}, EMIT], "$source"),
-        ([SOURCE, window(1), EMIT], [SOURCE, window(2), EMIT], "$tumblingWindow"),
-        ([SOURCE, window(1), EMIT], PIPELINE, "$tumblingWindow"),
+        (PIPELINE, [{"$source": {"documents": [{"a": 1}]}}, EMIT], "$source stage"),
+        (
+            [SOURCE, window(1), EMIT],
+            [SOURCE, window(2), EMIT],
+            "$tumblingWindow stage: its interval was changed",
+        ),
+        ([SOURCE, window(1), EMIT], PIPELINE, "$tumblingWindow stage: it was removed"),
     ],
 )
-def test_what_a_checkpoint_forbids(ask: Any, kept: Any, now: Any, stage: str) -> None:
+def test_what_a_checkpoint_forbids(ask: Any, kept: Any, now: Any, problem: str) -> None:
     ask(CREATE, {"name": "p", "pipeline": kept})
     become(ask, "p", State.STOPPED, b"state")
     for options in ({}, {"options": {"resumeFromCheckpoint": True}}):
         error = ask.error(UPDATE, {"pipeline": now} | options, processorName="p")
         assert error.code == "STREAM_PROCESSOR_GENERIC_ERROR"
-        text = f"resumeFromCheckpoint must be false to modify a stream processor's {stage} stage"
+        text = f"resumeFromCheckpoint must be false to modify a stream processor's {problem}"
         assert error.parameters == ("p", text)
     assert checkpoint(ask, "p") == b"state"
     assert ask(GET, processorName="p")["pipeline"] == kept

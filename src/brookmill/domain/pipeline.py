@@ -17,6 +17,7 @@ _HOLDERS = ("into", "from", "schemaRegistry")
 
 WINDOWS = frozenset({"$tumblingWindow", "$hoppingWindow", "$sessionWindow"})
 _BLOCKING = frozenset({"$group", "$sort"})
+_CHANGEABLE = frozenset({"allowedLateness", "idleTimeout", "pipeline"})
 
 
 def connections_of(pipeline: Stages) -> frozenset[str]:
@@ -48,21 +49,32 @@ def added_parallelism(pipeline: Stages) -> int:
 
 def resume_problem(kept: Stages, now: Stages) -> str | None:
     """Why a checkpoint of ``kept`` cannot serve ``now``; None when it can. Engine reference, 3."""
+    text = "resumeFromCheckpoint must be false to modify a stream processor's {} stage"
     if _first(kept, frozenset({"$source"})) != _first(now, frozenset({"$source"})):
-        return "resumeFromCheckpoint must be false to modify a stream processor's $source stage"
+        return text.format("$source")
     old, new = _first(kept, WINDOWS), _first(now, WINDOWS)
-    if old is not None and (new is None or _fixed_in_window(*old) != _fixed_in_window(*new)):
-        return f"resumeFromCheckpoint must be false to modify a stream processor's {old[0]} stage"
+    change = None if old is None else _window_change(old, new)
+    return None if old is None or change is None else f"{text.format(old[0])}: {change}"
+
+
+def _window_change(old: tuple[str, Any], new: tuple[str, Any] | None) -> str | None:
+    """What a window that may be open cannot bear. How long it waits may change, and what is done in a
+    pipeline that collects: open windows are then made anew.
+    """
+    if new is None:
+        return "it was removed"
+    (name, before), (other, after) = old, new
+    if name != other:
+        return f"it became a {other}"
+    if not isinstance(before, Mapping) or not isinstance(after, Mapping):
+        return None if before == after else "it was changed"
+    for setting in sorted({*before, *after} - _CHANGEABLE):
+        if before.get(setting) != after.get(setting):
+            return f"its {setting} was changed"
+    collects = all(any(stage in _BLOCKING for stage, _ in _stages(_inner(spec))) for spec in (before, after))
+    if not collects and _inner(before) != _inner(after):
+        return "its pipeline was changed, which has no $group or $sort"
     return None
-
-
-def _fixed_in_window(stage: str, spec: Any) -> Any:
-    """What of a window has to stay: type, settings, and a pipeline in which no stage keeps the state."""
-    if not isinstance(spec, Mapping):
-        return stage, spec
-    inner = _inner(spec)
-    settings = {name: value for name, value in spec.items() if name != "pipeline"}
-    return stage, settings, None if any(name in _BLOCKING for name, _ in _stages(inner)) else inner
 
 
 def _stages(pipeline: Stages) -> Iterator[tuple[str, Any]]:
