@@ -88,6 +88,7 @@ def serve(settings: Settings, announce: Callable[[Running], None]) -> None:
     from brookmill.runtime import Supervisor
     from brookmill.store import Store
     from brookmill.store.seed import seed
+    from brookmill.wire.scram import Credential
 
     log = structlog.get_logger(__name__)
     clock, data = SystemClock(), Path(settings.data_dir)
@@ -97,7 +98,7 @@ def serve(settings: Settings, announce: Callable[[Running], None]) -> None:
         stack.enter_context(store.serving())
         if settings.dev:
             with _usable(data):
-                seed(store, data, clock.now())
+                seed(store, data, clock.now(), lambda password: Credential.of(password.reveal()).kept())
         listener = stack.enter_context(_listening(settings))
         supervisor = stack.enter_context(contextlib.closing(Supervisor(store, clock, settings)))
         services = Services(store, supervisor, clock, settings)

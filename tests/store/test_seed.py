@@ -4,12 +4,22 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import msgspec
+
 from brookmill.clock import SystemClock
 from brookmill.config import Settings
+from brookmill.domain.database_user import DatabaseRole
 from brookmill.domain.principal import Role
+from brookmill.domain.secret import Secret
 from brookmill.store import Store
+from brookmill.store import seed as seeding
 from brookmill.store.credentials import ha1
-from brookmill.store.seed import CREDENTIALS_FILE, DevCredentials, credentials, seed
+from brookmill.store.seed import CREDENTIALS_FILE, DevCredentials, credentials
+
+
+def seed(store: Store, data: Path, now: float) -> DevCredentials:
+    """What is kept of a password is a matter of the wire door."""
+    return seeding.seed(store, data, now, lambda password: Secret(f"of {password.reveal()}"))
 
 
 def opens(store: Store, made: DevCredentials) -> bool:
@@ -21,7 +31,12 @@ def opens(store: Store, made: DevCredentials) -> bool:
         assert token is not None
         account = session.access.principal_by_token(token, 3.0)
         assert account is not None
+        user = session.database_users.by_name(made.db_user)
+        assert user is not None
+        assert made.db_password is not None
     assert found[0].org_roles == account.org_roles == {Role.ORG_OWNER}
+    assert user[0].roles == (DatabaseRole.ATLAS_ADMIN,)
+    assert user[1] == Secret(f"of {made.db_password.reveal()}")
     return found[1] == ha1(made.public_key, made.private_key)
 
 
@@ -49,3 +64,17 @@ def test_a_crash_between_file_and_database_is_made_good(
     assert opens(store, made)
     (data / CREDENTIALS_FILE).rename(data / "dev-credentials.new")
     assert seed(store, data, 1.0) != made, "a half-written file counts as none"
+
+
+def test_the_credentials_of_an_older_version_get_a_database_user(store: Store, settings: Settings) -> None:
+    data = Path(settings.data_dir)
+    made = seed(store, data, 1.0)
+    written = msgspec.json.decode((data / CREDENTIALS_FILE).read_bytes())
+    del written["dbUser"], written["dbPassword"]
+    (data / CREDENTIALS_FILE).write_bytes(msgspec.json.encode(written))
+    with store.write() as session:
+        assert session.database_users.remove(made.db_user)
+    again = seed(store, data, 2.0)
+    assert (again.public_key, again.client_id) == (made.public_key, made.client_id)
+    assert again.db_password != made.db_password
+    assert opens(store, again)

@@ -168,3 +168,9 @@ def test_credentials_are_strong_and_show_nothing() -> None:
     assert one.salt != other.salt
     assert "pencil" not in repr(one)
     assert repr(one.stored_key) not in repr(one)
+
+
+def test_a_credential_is_kept_as_text_that_shows_nothing() -> None:
+    credential = Credential.of("pencil")
+    assert Credential.of_kept(credential.kept()) == credential
+    assert "stored_key" not in repr(credential.kept())

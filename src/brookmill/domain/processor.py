@@ -29,6 +29,8 @@ class Processor(msgspec.Struct, frozen=True, kw_only=True):
     ``tier`` is the configured tier (None: the workspace's), ``effective_tier`` the one in use.
     ``state_changed`` and ``created`` are seconds since the epoch. ``error`` is set in state FAILED.
     ``generation`` grows with every start; a worker of an older one has no say any more.
+    ``modified``: seconds since the epoch, ``modified_by``: a name; None: never. ``pipeline_version`` counts
+    changes of the pipeline.
     """
 
     id: str
@@ -45,3 +47,6 @@ class Processor(msgspec.Struct, frozen=True, kw_only=True):
     has_started: bool = False
     error: str | None = None
     generation: int = 0
+    modified: float | None = None
+    modified_by: str | None = None
+    pipeline_version: int = 0

@@ -43,11 +43,15 @@ _READ_ONLY = frozenset({"_id", "effectiveTier", "eligibleForFailover", "state", 
 
 
 class ProcessorOptions(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
-    """Upstream's ``StreamsOptions``; ``resume_from_checkpoint`` is for modifying alone."""
+    """Upstream's ``StreamsOptions``, and ``streamMetaFieldName``, which only drivers know there.
+
+    ``resume_from_checkpoint`` is for modifying alone.
+    """
 
     autoscaling: Autoscaling | UnsetType = UNSET
     dlq: DLQ | UnsetType = UNSET
     resume_from_checkpoint: bool = True
+    stream_meta_field_name: str | UnsetType = UNSET
 
 
 class NewProcessor(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
@@ -142,7 +146,7 @@ def update_processor(call: Call, group_id: str, tenant_name: str, processor_name
     with call.store.write() as session:
         workspace = find_workspace(session, group_id, tenant_name)
         kept = find_processor(session, workspace, processor_name)
-        now = _updated(workspace, kept, sent)
+        now = _updated(call, workspace, kept, sent)
         if now.name != kept.name:
             _refuse_taken(session, workspace, now.name)
         _check(now, workspace, _connections(session, workspace))
@@ -187,7 +191,7 @@ def _made(call: Call, workspace: Workspace, sent: NewProcessor) -> Processor:
     )
 
 
-def _updated(workspace: Workspace, kept: Processor, sent: ProcessorUpdate) -> Processor:
+def _updated(call: Call, workspace: Workspace, kept: Processor, sent: ProcessorUpdate) -> Processor:
     if kept.state not in MAY_MODIFY:
         fail(kept, "stream processor must be stopped before it can be modified")
     if sent.name is not UNSET and (problem := name_problem("processor", sent.name)):
@@ -201,30 +205,38 @@ def _updated(workspace: Workspace, kept: Processor, sent: ProcessorUpdate) -> Pr
         options=_options(workspace, options_of(kept.options), sent.options, in_force),
         tier=tier,
         failover_enabled=kept.failover_enabled if sent.failover_enabled is UNSET else sent.failover_enabled,
+        modified=call.clock.now(),
+        modified_by=call.principal.name,
     )
     if sent.options.resume_from_checkpoint and now.pipeline != kept.pipeline:
         old, new = msgspec.json.decode(kept.pipeline), msgspec.json.decode(now.pipeline)
         if problem := resume_problem(old, new):
             fail(kept, problem)
-    return now
+    version = kept.pipeline_version + (now.pipeline != kept.pipeline)
+    return msgspec.structs.replace(now, pipeline_version=version)
 
 
 def _options(workspace: Workspace, kept: Options, sent: ProcessorOptions, tier: str) -> str | None:
     most = workspace.config.max_tier_size or LARGEST
     options = with_dlq(kept, sent.dlq)
+    if sent.stream_meta_field_name is not UNSET:
+        options = msgspec.structs.replace(
+            options, stream_meta_field_name=sent.stream_meta_field_name or UNSET
+        )
     options = scaled(options, sent.autoscaling, tier=tier, workspace=workspace.config.tier, most=most)
     return options_text(options)
 
 
 def _check(processor: Processor, workspace: Workspace, connections: Mapping[str, Connection]) -> None:
     """Refuse what cannot run: a pipeline without a plan, a dead letter queue that is no collection."""
-    try:
-        plan(parse_json(processor.pipeline), connections)
-    except PlanError as e:
-        fail(processor, e.message, ".".join(map(str, ("pipeline", *e.path))))
-    except MQLError as e:
-        fail(processor, str(e), "pipeline")
     options = options_of(processor.options)
+    field = options.stream_meta_field_name
+    try:
+        plan(parse_json(processor.pipeline), connections, stream_meta_field=None if field is UNSET else field)
+    except PlanError as e:
+        fail(processor, e.message, ".".join(map(str, ("pipeline", *e.path))), wire_code=e.code)
+    except MQLError as e:
+        fail(processor, str(e), "pipeline", wire_code=e.code)
     if problem := dlq_problem(options):
         fail(processor, problem)
     if options.dlq is not UNSET:

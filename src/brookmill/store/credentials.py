@@ -35,6 +35,11 @@ def new_client_secret() -> Secret:
     return Secret(f"mdb_sa_sk_{secrets.token_urlsafe(30)}")
 
 
+def new_password() -> Secret:
+    """The password of a database user: letters and digits, so that it needs no escaping in a URI."""
+    return Secret("".join(secrets.choice(string.ascii_letters + string.digits) for _ in range(24)))
+
+
 def new_token() -> Secret:
     """An access token; clients must not look into it, so there is nothing in it."""
     return Secret(f"mdb_at_{secrets.token_urlsafe(32)}")

@@ -23,7 +23,7 @@ from sqlalchemy import (
 )
 
 #: The newest migration; a database with this version needs no Alembic to start.
-HEAD = "0002"
+HEAD = "0003"
 
 metadata = MetaData(
     naming_convention={
@@ -135,6 +135,9 @@ processors = Table(
     Column("has_started", Boolean, nullable=False),
     Column("error", Text),
     Column("generation", BigInteger, nullable=False),
+    Column("modified", Float),
+    Column("modified_by", String),
+    Column("pipeline_version", Integer, nullable=False, server_default="0"),
     UniqueConstraint("workspace_id", "name"),
 )
 
@@ -206,6 +209,20 @@ tokens = Table(
     _parent("client_id", "service_accounts.id"),
     Column("expires", Float, nullable=False, index=True),
     Index(None, "client_id"),
+)
+
+#: Who may log in with the MongoDB protocol; a login names no project, so names are unique everywhere.
+database_users = Table(
+    "database_users",
+    metadata,
+    _serial(),
+    Column("id", String, nullable=False, unique=True),
+    Column("group_id", String, ForeignKey("groups.id", ondelete="CASCADE"), nullable=False, index=True),
+    Column("name", String, nullable=False, unique=True),
+    Column("created", Float, nullable=False),
+    Column("roles", JSON, nullable=False),
+    Column("workspaces", JSON, nullable=False),
+    *_sealed(),
 )
 
 #: Who holds which role: ``principal_id`` is an API key's or a service account's id, ``group_id`` the project,

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import contextlib
 import os
+from collections.abc import Callable
 from pathlib import Path
 
 import msgspec
 
 from brookmill.domain.access import ApiKey, ClientSecret, ServiceAccount
+from brookmill.domain.database_user import DatabaseUser
 from brookmill.domain.names import new_id
 from brookmill.domain.principal import Role
 from brookmill.domain.secret import Secret
@@ -20,6 +22,7 @@ from brookmill.store.credentials import (
     masked,
     new_client_id,
     new_client_secret,
+    new_password,
     new_private_key,
     new_public_key,
 )
@@ -30,7 +33,10 @@ _TEN_YEARS = 10 * 365 * 86_400.0
 
 
 class DevCredentials(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
-    """The seeded ids and the only copy of the seeded secrets, as the data directory keeps them."""
+    """The seeded ids and the only copy of the seeded secrets, as the data directory keeps them.
+
+    ``db_user`` logs in with the MongoDB protocol; ``db_password`` None: an older version wrote the file.
+    """
 
     org_id: str
     project_id: str
@@ -38,6 +44,8 @@ class DevCredentials(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
     private_key: Secret
     client_id: str
     client_secret: Secret
+    db_user: str = "dev"
+    db_password: Secret | None = None
 
 
 def credentials(data_dir: Path) -> DevCredentials | None:
@@ -53,19 +61,26 @@ def credentials(data_dir: Path) -> DevCredentials | None:
         ) from None
 
 
-def seed(store: Store, data_dir: Path, now: float) -> DevCredentials:
+def seed(store: Store, data_dir: Path, now: float, scram: Callable[[Secret], Secret]) -> DevCredentials:
     """Make what ``--dev`` promises unless it is there already; ``now`` in seconds since the epoch.
+
+    ``scram``: what is kept of a database user's password.
 
     The file is written before the database: a crash between the two is made good by the next start, and
     credentials that were shown once stay valid.
     """
     found = credentials(data_dir)
-    if found is None:
-        found = _made(now)
+    if found is None or found.db_password is None:
+        password = new_password()
+        found = msgspec.structs.replace(found or _made(now), db_password=password)
         _keep(data_dir / CREDENTIALS_FILE, found)
     with store.write() as session:
         if session.organization(found.org_id) is None:
             _fill(session, found, now)
+        if session.database_users.by_name(found.db_user) is None and session.group(found.project_id):
+            assert found.db_password is not None
+            user = DatabaseUser(id=new_id(now), group_id=found.project_id, name=found.db_user, created=now)
+            session.database_users.add(user, scram(found.db_password))
     return found
 
 

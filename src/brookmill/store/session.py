@@ -17,6 +17,7 @@ from brookmill.domain.workspace import Group, Organization, Workspace
 from brookmill.store import schema
 from brookmill.store.access import Access
 from brookmill.store.connections import connection_of, settings_of
+from brookmill.store.database_users import DatabaseUsers
 from brookmill.store.known import Known, Recall
 from brookmill.store.rows import row_of, struct_of
 from brookmill.store.seal import Keyring
@@ -30,8 +31,9 @@ class Session:
     """One transaction of a ``Store``. Lists come in the order of creation; None means no such row.
 
     ``add_…`` of a name or id that is taken and ``replace_…`` of what is not there are our bugs and raise: an
-    operation looks first, in the same transaction. ``access`` holds keys, accounts, roles and tokens;
-    ``transaction`` and ``vault`` are for the store's own modules.
+    operation looks first, in the same transaction. ``access`` holds keys, accounts, roles and tokens,
+    ``database_users`` who may log in with the MongoDB protocol; ``transaction`` and ``vault`` are for the
+    store's own modules.
     """
 
     def __init__(self, transaction: Transaction, keyring: Keyring, known: Known | None = None) -> None:
@@ -40,6 +42,7 @@ class Session:
         self.vault = Vault(transaction, keyring)
         self._recall = Recall(transaction, known)
         self.access = Access(transaction, self.vault, self._recall)
+        self.database_users = DatabaseUsers(transaction, self.vault, self._recall)
 
     def _one(self, type: type[S], table: Table, **values: str) -> S | None:
         row = self._tables.one(table, **values)

@@ -38,10 +38,13 @@ CONNECTIONS = Shelf(
 )
 CLUSTERS = Shelf(schema.clusters, "uri", ("id", "name"), select(schema.clusters))
 API_KEYS = Shelf(schema.api_keys, "ha1", ("org_id", "id", "public_key"), select(schema.api_keys))
+DATABASE_USERS = Shelf(
+    schema.database_users, "scram", ("group_id", "id", "name"), select(schema.database_users)
+)
 
 _CURRENT = select(schema.sealing.c.key_id)
 
-SHELVES = (CONNECTIONS, CLUSTERS, API_KEYS)
+SHELVES = (CONNECTIONS, CLUSTERS, API_KEYS, DATABASE_USERS)
 
 
 class Vault:

@@ -10,11 +10,13 @@ import base64
 import binascii
 import hashlib
 import hmac
+import json
 import secrets
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Final
 
+from brookmill.domain.secret import Secret
 from brookmill.errors import BrookmillError
 
 MECHANISM: Final = "SCRAM-SHA-256"
@@ -50,6 +52,18 @@ class Credential:
         prepared = str(saslprep(password)).encode()
         salted = hashlib.pbkdf2_hmac("sha256", prepared, salt, iterations)
         return cls(salt, _hash(_hmac(salted, b"Client Key")), _hmac(salted, b"Server Key"), iterations)
+
+    def kept(self) -> Secret:
+        """As text, for a store."""
+        keys = (self.salt, self.stored_key, self.server_key)
+        return Secret(json.dumps([self.iterations, *(base64.b64encode(key).decode() for key in keys)]))
+
+    @classmethod
+    def of_kept(cls, text: Secret) -> Credential:
+        """The inverse of ``kept``."""
+        iterations, *keys = json.loads(text.reveal())
+        salt, stored_key, server_key = map(base64.b64decode, keys)
+        return cls(salt, stored_key, server_key, iterations)
 
 
 class Exchange:
