@@ -7,12 +7,13 @@ PYTEST_ARGS ?=
 CRASHES ?= 200
 FUZZ ?= 100000
 INPUTS ?= 1000000
+EXAMPLES ?= 10000
 
 BIN := .venv/bin
 READY := .venv/.ready
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test check lint types fix bench docs serve crash soak fuzz changelog lock jars clean
+.PHONY: help demo test check lint types fix bench docs serve crash soak fuzz windows changelog lock jars clean
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -51,6 +52,9 @@ soak: $(READY) ## half an hour of processors started, stopped, updated and dropp
 
 fuzz: $(READY) ## FUZZ random pipelines through both evaluators, INPUTS hostile ones, and bombs; SEED=n asks the same again
 	@FUZZ=$(FUZZ) INPUTS=$(INPUTS) $(BIN)/pytest -m slow -s --timeout 7200 tests/mql tests/fuzz $(PYTEST_ARGS)
+
+windows: $(READY) ## EXAMPLES random streams through each kind of window, judged by a model
+	@EXAMPLES=$(EXAMPLES) $(BIN)/pytest -m slow --timeout 3600 tests/plan/test_windows_of_all_kinds.py $(PYTEST_ARGS)
 
 changelog: $(READY) ## fold changelog.d/ into CHANGELOG.md under the version of pyproject.toml
 	@$(BIN)/python -m docs.changelog

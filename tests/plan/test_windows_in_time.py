@@ -195,6 +195,21 @@ def test_a_silent_source_closes_windows(idle: Any, now: int, closes: bool) -> No
     assert [letter.reason for letter in letters] == ([LATE] if closes else [])
 
 
+def test_snapshots_of_older_versions_are_read() -> None:
+    made = planned({"allowedLateness": 0})
+    running = program(made)
+    running.push(batch([(0, 0, 0), (1, 12_000, 0)]))
+    snapshot = running.snapshot()
+    window = snapshot["windows"]
+    older = {name: window[name] for name in ("marks", "closed", "watermark")}
+    older |= {"open": [[start, state] for start, state, _ in window["open"]], "closed": str(START + 10_000)}
+    restored = program(made)
+    restored.restore({"counts": snapshot["counts"], "windows": older, "origin": {}})
+    output, letters = restored.push(batch([(2, 9_000, 0), (3, 19_000, 0), (4, 20_000, 0)]))
+    assert [orjson.loads(value)["ids"] for value in output.values] == [[1, 3]]
+    assert [letter.document["i"] for letter in letters] == [2]
+
+
 def test_results_after_a_restart_tell_their_source() -> None:
     made = planned({"idleTimeout": 0}, IDS, {"$project": {"source": {"$meta": "stream.source.type"}}})
     running = program(made)

@@ -1,5 +1,5 @@
 """What windows hold depends on documents, event times and silence alone: not on how the stream is cut into
-batches, on restarts, or on which evaluator runs. ``EXAMPLES=10000 pytest -m slow`` asks for longer.
+batches, on restarts, or on which evaluator runs. ``make windows`` asks for longer.
 """
 
 from __future__ import annotations

@@ -171,6 +171,21 @@ def test_each_window_comes_out_once_and_whole(kind: Kind) -> None:
     check()
 
 
+@pytest.mark.parametrize(("times", "ids"), [([18, 0, 9], [1, 0, 2]), ([0, 18, 9], [0, 1, 2])])
+def test_joined_sessions_are_read_from_the_earlier_one(times: list[int], ids: list[int]) -> None:
+    kept = Kept()
+    model = {"size": 10, "lateness": 30}
+    documents: list[Document] = [{"i": i, "t": Int64(START + at)} for i, at in enumerate(times)]
+    with one_by_one():
+        former = run(opened(window("session", model, [BEFORE]), documents, kept), 3, {1})
+        last = opened(window("session", model, AFTER[0]), documents, kept, former)
+        for _ in documents:
+            last.turn()
+        last.finish()
+        last.close()
+    assert windows_of(kept) == [(ids, START, START + 28, None)]
+
+
 def test_a_window_that_fits_is_not_read_again() -> None:
     kept = Kept()
     model = {"size": 10, "lateness": 0}
