@@ -1,4 +1,7 @@
-"""Every flow comes out the same straight, in batches of one, and with a crash after every batch."""
+"""Every flow comes out the same in batches of one, and with a crash after every batch.
+
+Straight they are tests of their own: the pytest plugin finds them.
+"""
 
 from __future__ import annotations
 
@@ -17,7 +20,7 @@ CASES = [
 ]
 
 
-@pytest.mark.parametrize("way", WAYS)
+@pytest.mark.parametrize("way", [way for way in WAYS if way != "straight"])
 @pytest.mark.parametrize("case", CASES)
 def test_the_flow_comes_out_as_expected(case: Case, way: str) -> None:
     verdict = judge(case, **WAYS[way])

@@ -114,7 +114,7 @@ def test_the_command_answers_programs(flow: Any, capsys: pytest.CaptureFixture[s
 
 def test_pytest_collects_flow_files(flow: Any) -> None:
     path = flow(BAD)
-    command = [sys.executable, "-m", "pytest", "-p", "brookmill.testing.pytest_plugin", "-q", "--no-header"]
+    command = [sys.executable, "-m", "pytest", "-q", "--no-header"]
     command += ["-p", "no:cacheprovider", "-c", "/dev/null", "--rootdir", str(path.parent), str(path)]
     done = subprocess.run(command, capture_output=True, text=True, check=False, cwd=path.parent)
     assert done.returncode == 1, done.stdout + done.stderr
