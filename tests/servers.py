@@ -162,6 +162,7 @@ def endpoint(tls: ssl.SSLContext | None = None) -> Iterator[Endpoint]:
 
     class Handler(BaseHTTPRequestHandler):
         protocol_version = "HTTP/1.1"
+        disable_nagle_algorithm = True  # answers of two writes would wait for the client's acknowledgement
 
         def handle_one_request(self) -> None:
             self.raw_requestline = self.rfile.readline(65537)

@@ -174,9 +174,9 @@ def test_a_slow_sink_makes_batches_small_and_a_quick_one_large(monkeypatch: pyte
 
     flow = opened([], Slow(), None)
     for turn in range(12):
-        pace = 2.0 if turn < 5 else 0.1
+        pace = 2.0 if 4 <= turn < 8 else 0.1
         flow.turn()
-    assert sizes[:9] == [8, 4, 2, 1, 1, 1, 2, 4, 8]
+    assert sizes[:11] == [1, 2, 4, 8, 8, 4, 2, 1, 1, 2, 4]
 
 
 def test_idle_partitions_reach_the_program_without_documents() -> None:

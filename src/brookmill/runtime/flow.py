@@ -64,7 +64,7 @@ class Flow:
         self._clock = clock
         self._counts = Counts()
         self._latency, self._writing = Latency(clock), Latency(clock)
-        self._limit = 1 if askers else BATCH_LIMIT  # nobody knows yet how long answers take
+        self._limit = 1  # nobody knows yet how long the outside takes for a document
         self._idle_since: int | None = None
         self._idle_partitions: frozenset[int] = frozenset()
         self._changed = resumed is None
