@@ -34,6 +34,7 @@ class Opened:
     def source(self, clock: Clock | None = None, position: Any = None, **spec: Any) -> Any:
         """``spec``: members of ``$source``; beside them ``start_at`` and ``sync_limit``."""
         told = {name: spec.pop(name) for name in ("start_at", "sync_limit") if name in spec}
+        spec["config"] = {"maxAwaitTimeMS": 5, **spec.get("config", {})}  # tests wait for no silence
         stage: Any = parse_stage({"$source": {"connectionName": "c", **spec}}, PLACE)
         opening = self.opening(clock, position=position, **told)
         return self._kept(CLUSTER.open_source(stage.options, opening))
