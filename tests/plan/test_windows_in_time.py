@@ -195,6 +195,20 @@ def test_a_silent_source_closes_windows(idle: Any, now: int, closes: bool) -> No
     assert [letter.reason for letter in letters] == ([LATE] if closes else [])
 
 
+@pytest.mark.parametrize(("time", "year"), [(2**63 - 1, 9999), (1 - 2**63, 1), (10**15, 9999)])
+@pytest.mark.parametrize("reference", [False, True])
+def test_any_event_time_can_be_told(time: int, year: int, reference: bool) -> None:
+    running = planned({}).program("json", VirtualClock(START / 1000), reference=reference)
+    _, letters = running.push(batch([(0, time - START, 0)]))
+    beyond = abs(time) > 10**16
+    assert [letter.reason for letter in letters] == ["the event time is beyond all windows"] * beyond
+    assert running.watermark is not None
+    assert dt.datetime.fromtimestamp(running.watermark / 1000, dt.UTC).year == year
+    assert list(running.partition_watermarks().values()) == [running.watermark]
+    bson.decode(bson.encode({"stats": running.operator_stats()}))
+    program(planned({})).restore(bson.decode(bson.encode(running.snapshot()), AWARE))
+
+
 def test_snapshots_of_older_versions_are_read() -> None:
     made = planned({"allowedLateness": 0})
     running = program(made)

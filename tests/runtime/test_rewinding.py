@@ -195,7 +195,9 @@ def test_a_window_that_fits_is_not_read_again() -> None:
         after = [BEFORE, {"$match": {"_id": None}}]
         last = opened(window("tumbling", model | {"lateness": 5}, after), documents, kept, former)
         last.turn()
-        assert last.stats()["inputMessageCount"] == 4
+        stats = last.stats()
+        assert stats["inputMessageCount"] == 4
+        assert stats["minOpenWindowStartTime"] == dt.datetime.fromtimestamp(START / 1000, dt.UTC)
         last.finish()
         last.close()
     assert [one["ids"] for one in kept.documents] == [[0, 1, 2, 3]]

@@ -12,7 +12,7 @@ from bson import Int64
 from brookmill.clock import Clock
 from brookmill.connections import Asker, Batch, DeadLetter, Form, Output
 from brookmill.mql.encoding import RELAXED
-from brookmill.mql.values import Document, date_from_ms, storable
+from brookmill.mql.values import DATETIME_MAX_MS, DATETIME_MIN_MS, Document, date_from_ms, storable
 from brookmill.plan.asked import Asked
 from brookmill.plan.latency import Latency
 from brookmill.plan.origins import Origins
@@ -225,14 +225,18 @@ class Program:
 
     @property
     def watermark(self) -> int | None:
-        """Milliseconds since the epoch; None without event-time windows or before the first document."""
-        if self._windows is None or self._by_clock:
+        """Milliseconds since the epoch, within the dates that can be shown; None without event-time windows
+        or before the first document.
+        """
+        if self._windows is None or self._by_clock or self._windows.watermark is None:
             return None
-        return self._windows.watermark
+        return _showable(self._windows.watermark)
 
     def partition_watermarks(self) -> dict[int, int]:
-        """The highest event time of each partition, in milliseconds; empty without event-time windows."""
-        return {} if self._windows is None or self._by_clock else dict(self._windows.marks)
+        """The highest event time of each partition, likewise; empty without event-time windows."""
+        if self._windows is None or self._by_clock:
+            return {}
+        return {partition: _showable(mark) for partition, mark in self._windows.marks.items()}
 
     @property
     def state_size(self) -> int:
@@ -249,8 +253,8 @@ class Program:
             one["stateSize"] = Int64(self.state_size)
             bounds = self._windows.open.bounds()
             if bounds is not None:
-                one["minOpenWindowStartTime"] = date_from_ms(bounds[0])
-                one["maxOpenWindowStartTime"] = date_from_ms(bounds[1])
+                one["minOpenWindowStartTime"] = date_from_ms(_showable(bounds[0]))
+                one["maxOpenWindowStartTime"] = date_from_ms(_showable(bounds[1]))
         return stats
 
     def snapshot(self) -> Document:
@@ -291,6 +295,11 @@ class Program:
         self._origin = snapshot.get("origin", {})  # older checkpoints have none
         if self._windows is not None and snapshot["windows"] is not None:
             self._windows.restore(snapshot["windows"])
+
+
+def _showable(ms: int) -> int:
+    """The nearest time with a year of four digits: documents may tell any."""
+    return max(DATETIME_MIN_MS, min(ms, DATETIME_MAX_MS))
 
 
 def _ignored(_: int, __: int) -> None:

@@ -28,6 +28,8 @@ PATIENCE = 0.05
 #: Batches that take longer than so many seconds are made smaller: a slow sink must not delay checkpoints and
 #: stops.
 LONGEST_TURN = 1.0
+#: What the statistics of the window stage tell of the whole.
+_OPEN_WINDOWS = ("minOpenWindowStartTime", "maxOpenWindowStartTime")
 
 
 class Counts(msgspec.Struct, kw_only=True):
@@ -149,6 +151,7 @@ class Flow:
         if "latency" in (lately := self._latency.shown()):
             stats["latency"] = lately["latency"]
         stats["operatorStats"] = operators = self._operator_stats()
+        stats |= {name: one[name] for one in operators for name in _OPEN_WINDOWS if name in one}
         lag = self._source.lag(self._program.partition_watermarks())
         operators[0] |= lag.pop("operator", {})
         return stats | lag
