@@ -99,3 +99,10 @@ def test_sort_is_stable() -> None:
     documents = [{"k": 1, "i": i} for i in range(5)] + [{"k": 0, "i": 5}]
     assert [d["i"] for d in mql.sort(documents, {"k": -1})] == [0, 1, 2, 3, 4, 5]
     assert [d["i"] for d in mql.sort(iter(documents), {"k": 1})] == [5, 0, 1, 2, 3, 4]
+
+
+def test_a_pipeline_has_at_most_a_thousand_stages() -> None:
+    assert len(mql.run_pipeline([{"$match": {}}] * 1_000, [{"a": 1}])) == 1
+    with pytest.raises(mql.MQLError) as refusal:
+        mql.run_pipeline([{"$match": {}}] * 1_001, [{"a": 1}])
+    assert refusal.value.code == 7749501

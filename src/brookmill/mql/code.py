@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from brookmill.clock import SystemClock
 from brookmill.mql.bounds import MAX_ROWS, TooManyRows
-from brookmill.mql.values import MISSING, Value, type_name
+from brookmill.mql.values import MISSING, UNDEFINED, Value, type_name
 
 if TYPE_CHECKING:
     from brookmill.mql.expression import Expression
@@ -65,7 +65,7 @@ class Code:
 
     def __init__(self, shape: Shape, *, give_up: str = "continue", indent: int = 1) -> None:
         self.lines: list[str] = []
-        self.bound: dict[str, Any] = {"MISSING": MISSING, "NOW": system_now}
+        self.bound: dict[str, Any] = {"MISSING": MISSING, "UNDEFINED": UNDEFINED, "NOW": system_now}
         self.shape = shape
         self.variables: dict[str, Val] = {}
         #: Text that gives ``{$meta: "stream"}`` of the current document, and whether it was used.

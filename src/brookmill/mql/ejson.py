@@ -17,7 +17,7 @@ from bson.binary import UUID_SUBTYPE
 from bson.errors import BSONError
 
 from brookmill.mql.errors import MQLError
-from brookmill.mql.values import INT64_MIN, Value, date_from_ms, storable
+from brookmill.mql.values import INT64_MIN, UNDEFINED, DBPointer, Symbol, Value, date_from_ms, rounded
 
 #: Deepest nesting of objects and arrays that is read; MongoDB's own limit for BSON.
 MAX_DEPTH = 200
@@ -27,7 +27,7 @@ Wrapper = Mapping[str, Any]
 
 def parse_json(text: str | bytes) -> Value:
     """The value of one JSON text, Extended JSON wrappers resolved. Raises MQLError (code 9)."""
-    return storable(parse_with_digits(text))
+    return rounded(parse_with_digits(text))
 
 
 def parse_with_digits(text: str | bytes) -> Value:
@@ -172,6 +172,17 @@ def _code(value: Wrapper) -> Value:
     return Code(_text(_only(value, "$code")[0], "$code"))
 
 
+def _undefined(value: Wrapper) -> Value:
+    if _only(value, "$undefined") != (True,):
+        raise ValueError("$undefined takes true")
+    return UNDEFINED
+
+
+def _pointer(value: Wrapper) -> Value:
+    namespace, at = _only(_only(value, "$dbPointer")[0], "$ref", "$id")
+    return DBPointer(_text(namespace, "$ref"), ObjectId(_text(_only(at, "$oid")[0], "$oid")))
+
+
 def _key(kind: type, name: str) -> Callable[[Wrapper], Value]:
     def read(value: Wrapper) -> Value:
         _only(value, name)
@@ -183,7 +194,7 @@ def _key(kind: type, name: str) -> Callable[[Wrapper], Value]:
 #: First member name of a wrapper -> how it is read.
 WRAPPERS: dict[str, Callable[[Wrapper], Value]] = {
     "$oid": lambda value: ObjectId(_text(_only(value, "$oid")[0], "$oid")),
-    "$symbol": lambda value: _text(_only(value, "$symbol")[0], "$symbol"),
+    "$symbol": lambda value: Symbol(_text(_only(value, "$symbol")[0], "$symbol")),
     "$numberInt": lambda value: _integer(value, "$numberInt", 32),
     "$numberLong": lambda value: Int64(_integer(value, "$numberLong", 64)),
     "$numberDouble": _double,
@@ -197,5 +208,6 @@ WRAPPERS: dict[str, Callable[[Wrapper], Value]] = {
     "$scope": _code,
     "$minKey": _key(MinKey, "$minKey"),
     "$maxKey": _key(MaxKey, "$maxKey"),
-    "$undefined": lambda _: None,
+    "$undefined": _undefined,
+    "$dbPointer": _pointer,
 }

@@ -259,6 +259,9 @@ def _regex(value: Regex[Any]) -> Any:
 
 _CODERS: dict[str, Callable[[Any], Any]] = {
     "missing": lambda _: ["u", 0],
+    "undefined": lambda _: ["u", 0],
+    "symbol": str,
+    "dbPointer": lambda value: ["o", [["$ref", value.collection], ["$id", ["id", str(value.id)]]]],
     "int": lambda value: ["i", int(value)],
     "long": lambda value: ["l", str(int(value))],
     "double": lambda value: ["f", _float_text(float(value))],

@@ -13,7 +13,7 @@ from bson import Binary, Code, DatetimeMS, Decimal128, Int64, MaxKey, MinKey, Ob
 from bson.dbref import DBRef
 
 from brookmill.mql.errors import MQLError
-from brookmill.mql.values import INT32_MAX, INT32_MIN, Value, type_name
+from brookmill.mql.values import INT32_MAX, INT32_MIN, DBPointer, Value, type_name
 
 #: Bytes of the largest document that a pipeline may build. Reference: Atlas Stream Processing, limitations.
 MAX_DOCUMENT: Final = 125 * 1024 * 1024
@@ -127,6 +127,8 @@ def _of_other(value: Value, seen: Seen) -> int:
     if isinstance(value, Regex):
         pattern = value.pattern if isinstance(value.pattern, bytes) else value.pattern.encode()
         return 2 + len(pattern) + value.flags.bit_count()
+    if isinstance(value, DBPointer):
+        return 5 + _bytes(value.collection) + 12
     if isinstance(value, DBRef):
         return _of(dict(value.as_doc()), seen)
     if isinstance(value, str):

@@ -17,6 +17,9 @@ timestamp      ``bson.Timestamp``
 long (64 bit)  ``bson.Int64``, or an ``int`` that needs more than 32 bits
 decimal        ``bson.Decimal128``
 minKey/maxKey  ``bson.MinKey``, ``bson.MaxKey``
+undefined      ``UNDEFINED``; ``bson`` itself reads null
+symbol         ``Symbol``, a ``str``; ``bson`` itself reads and writes a string
+dbPointer      ``DBPointer``; ``bson`` itself reads and writes a ``DBRef``
 =============  ==========================================================================================
 
 An ``int`` that needs more than 64 bits can only come from JSON text and counts as the nearest double.
@@ -56,6 +59,39 @@ class Missing:
 #: No value at all: a path that leads nowhere, ``$$REMOVE``. Never stored in a document; not the same as null.
 MISSING: Final = Missing()
 
+
+@final
+class Undefined:
+    """The type of ``UNDEFINED``."""
+
+    __slots__ = ()
+
+    def __repr__(self) -> str:
+        return "UNDEFINED"
+
+    def __bool__(self) -> bool:
+        return False
+
+    def __reduce__(self) -> str:
+        return "UNDEFINED"
+
+
+#: The value of a deprecated BSON type; operators take it for null.
+UNDEFINED: Final = Undefined()
+
+
+@final
+class Symbol(str):
+    """A string of a deprecated BSON type: equal to a string that says the same."""
+
+    __slots__ = ()
+
+
+@final
+class DBPointer(DBRef):
+    """A namespace and an ObjectId, of a deprecated BSON type."""
+
+
 INT32_MIN, INT32_MAX = -(2**31), 2**31 - 1
 INT64_MIN, INT64_MAX = -(2**63), 2**63 - 1
 EPOCH: Final = dt.datetime(1970, 1, 1, tzinfo=dt.UTC)
@@ -93,6 +129,9 @@ _TYPES: dict[type, str] = {
     MinKey: "minKey",
     MaxKey: "maxKey",
     Missing: "missing",
+    Undefined: "undefined",
+    Symbol: "symbol",
+    DBPointer: "dbPointer",
 }
 
 
@@ -139,15 +178,15 @@ TYPE_NUMBERS = {
 
 
 def nullish(value: Value) -> bool:
-    """Null or missing."""
-    return value is None or value is MISSING
+    """Null, undefined or missing."""
+    return value is None or value is MISSING or value is UNDEFINED
 
 
 def truthy(value: Value) -> bool:
     """Whether an expression's result counts as true: all but false, null, missing and numeric zero."""
     if value is True or value is False:
         return value is True
-    if value is None or value is MISSING:
+    if value is None or value is MISSING or value is UNDEFINED:
         return False
     if isinstance(value, (int, float)):
         return value != 0
@@ -187,12 +226,22 @@ def deeper_than(value: Value, limit: int) -> bool:
     return True
 
 
+def rounded(value: Value) -> Value:
+    """``value`` with the doubles that integers beyond 64 bits count as in their places."""
+    return _changed(value, {})
+
+
 def storable(value: Value) -> Value:
-    """``value`` as BSON can hold it: integers beyond 64 bits are the doubles they count as."""
-    if type(value) is int:
+    """``value`` as ``bson`` can write it: ``rounded``, and undefined is null."""
+    return _changed(value, {Undefined: None})
+
+
+def _changed(value: Value, others: dict[type, Value]) -> Value:
+    kind = type(value)
+    if kind is int:
         return value if INT64_MIN <= value <= INT64_MAX else float(value)
-    if type(value) is dict:
-        return {name: storable(member) for name, member in value.items()}
-    if type(value) is list:
-        return [storable(item) for item in value]
-    return value
+    if kind is dict:
+        return {name: _changed(member, others) for name, member in value.items()}
+    if kind is list:
+        return [_changed(item, others) for item in value]
+    return others.get(kind, value)

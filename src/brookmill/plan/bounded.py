@@ -15,6 +15,9 @@ from brookmill.plan.segment import Segment
 from brookmill.plan.track import Track
 from brookmill.stages import STAGES, Place, Row, Stage, parse_stage
 
+#: Most stages of a pipeline; MongoDB's own limit.
+MAX_STAGES = 1000
+
 
 def run(stages: Value, documents: Iterable[Document], *, reference: bool) -> list[Document]:
     """The documents after all stages. The first that cannot be processed stops everything.
@@ -32,6 +35,8 @@ def parse(stages: Value) -> list[Stage]:
     place = Place((), "window", {})
     if type(stages) is not list:
         raise place.wrong("a pipeline must be an array of stages", 14)
+    if len(stages) > MAX_STAGES:
+        raise place.wrong(f"Pipeline length must be no longer than {MAX_STAGES} stages", 7749501)
     parsed = []
     for i, spec in enumerate(stages):
         name = next(iter(spec), None) if type(spec) is dict else None

@@ -102,7 +102,7 @@ class IfNull:
             return value
         found = code.fresh()
         code.line(f"{found} = {value.text}")
-        with code.block(f"if {found} is None or {found} is MISSING:"):
+        with code.block(f"if {found} is None or {found} is MISSING or {found} is UNDEFINED:"):
             other = branch(code, rest[0] if len(rest) == 1 else IfNull(rest), found)
         kind = value.type if value.type == other.type else None
         return Val(found, kind, null=other.null, missing=other.missing)

@@ -65,7 +65,10 @@ def _feed(parts: list[bytes], value: Value, name: str | None = None) -> None:
     elif kind == "javascriptWithScope":
         parts.append(str(JavaScript(value)).encode())
         _feed(parts, value.scope)
-    else:
+    elif kind == "dbPointer":
+        namespace = value.collection.encode() + b"\0"
+        parts.append(len(namespace).to_bytes(4, "little") + namespace + value.id.binary)
+    elif kind != "undefined":
         parts.append(encode({"": value})[6:-1])
 
 

@@ -11,7 +11,7 @@ from brookmill.mql import lanes
 from brookmill.mql.code import Code, Val
 from brookmill.mql.compare import compare, equal, order_key, rank
 from brookmill.mql.filter import PREDICATES, Filter, FilterParser, Not, Predicate, Some, Test
-from brookmill.mql.values import Value, nullish
+from brookmill.mql.values import MISSING, Value
 
 _SIGNS = {"$eq": "==", "$gt": ">", "$gte": ">=", "$lt": "<", "$lte": "<="}
 #: Results of ``compare`` that satisfy the operator.
@@ -34,7 +34,7 @@ class Comparison:
 
     def test(self, value: Value) -> bool:
         wanted = _WANTED[self.name]
-        if nullish(value) and self.operand is None:
+        if (value is None or value is MISSING) and self.operand is None:  # undefined is not
             return 0 in wanted
         if rank(value) != rank(self.operand):
             return isinstance(self.operand, (MinKey, MaxKey)) and self.name != "$eq"
@@ -71,7 +71,7 @@ class In:
     expands: ClassVar[bool] = True
 
     def test(self, value: Value) -> bool:
-        return order_key(value) in self.keys or (self.null and nullish(value))
+        return order_key(value) in self.keys or (self.null and value is MISSING)
 
     def emit(self, code: Code, value: Val, slow: str) -> str | None:
         texts = frozenset(key[1] for key in self.keys if key[0] == 15)  # type: ignore[index]

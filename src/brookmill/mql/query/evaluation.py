@@ -11,7 +11,7 @@ from brookmill.mql import regex
 from brookmill.mql.errors import MQLError
 from brookmill.mql.filter import PREDICATES, FilterParser, Predicate
 from brookmill.mql.numbers import is_number
-from brookmill.mql.values import INT64_MIN, Value
+from brookmill.mql.values import INT64_MIN, Symbol, Value
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,7 +25,7 @@ class Matches:
     def test(self, value: Value) -> bool:
         if isinstance(value, Regex):
             return regex.parts(value) == (self.pattern, self.options)
-        return type(value) is str and regex.compiled(self.pattern, self.options).found_in(value)
+        return type(value) in (str, Symbol) and regex.compiled(self.pattern, self.options).found_in(value)
 
 
 @PREDICATES("$regex")
