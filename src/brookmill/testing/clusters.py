@@ -14,6 +14,7 @@ from brookmill.domain.connection import Connection
 from brookmill.mql.values import Document, Value
 from brookmill.testing.mongod import Mongod, mongod
 from brookmill.testing.timeline import InvalidFlow, bson_value
+from brookmill.testing.written import as_drivers_do
 
 #: Documents by ``db.coll``.
 Content = dict[str, list[Document]]
@@ -57,7 +58,7 @@ class Clusters(Mapping[str, str]):
         if name not in self._servers:
             return self._content[name]
         server = self._servers[name]
-        return {namespace: server.documents(namespace) for namespace in server.namespaces}
+        return {name: as_drivers_do(server.documents(name)) for name in server.namespaces}
 
     def close(self) -> None:
         """Stop all."""

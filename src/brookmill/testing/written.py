@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime as dt
 from typing import Any
 
 from bson import Binary
@@ -24,9 +25,11 @@ def json_text(document: Any) -> bytes:
 
 
 def as_drivers_do(value: Any) -> Any:
-    """``value`` with ordinary binary data as ``bytes``, in the types that pymongo gives."""
+    """``value`` in the types that pymongo gives: ordinary binary data as ``bytes``, dates in UTC."""
     if isinstance(value, Binary):
         return bytes(value) if value.subtype == 0 else value
+    if isinstance(value, dt.datetime):
+        return value.astimezone(dt.UTC)
     if isinstance(value, dict):
         return {name: as_drivers_do(member) for name, member in value.items()}
     return [as_drivers_do(item) for item in value] if isinstance(value, list) else value
