@@ -119,8 +119,15 @@ GROUP: Document = {
 INNER = st.sampled_from(
     [[GROUP], [{"$unwind": "$a"}, GROUP], [{"$sort": {"a": 1}}], [GROUP, {"$sort": {"sum": 1}}]]
 )
-WINDOWS = INNER.map(
-    lambda inner: [{"$tumblingWindow": {"interval": {"size": 1, "unit": "second"}, "pipeline": inner}}]
+SECOND = {"size": 1, "unit": "second"}
+CUTS: list[Document] = [
+    {"$tumblingWindow": {"interval": SECOND}},
+    {"$hoppingWindow": {"interval": SECOND, "hopSize": {"size": 400, "unit": "ms"}}},
+    {"$sessionWindow": {"gap": SECOND, "partitionBy": "$a"}},
+    {"$sessionWindow": {"gap": SECOND, "partitionBy": {"$add": ["$a.x", 1]}, "allowedLateness": 0}},
+]
+WINDOWS = st.tuples(st.sampled_from(CUTS), INNER).map(
+    lambda parts: [{name: spec | {"pipeline": parts[1]} for name, spec in parts[0].items()}]
 )
 PIPELINES = st.tuples(st.lists(st.sampled_from(STAGES), max_size=3), st.one_of(st.just([]), WINDOWS)).map(
     lambda parts: [*parts[0], *parts[1]]

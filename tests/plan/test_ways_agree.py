@@ -59,6 +59,35 @@ PIPELINES: dict[str, list[Document]] = {
         },
         {"$match": {"n": {"$gte": 0}}},
     ],
+    "in overlapping windows": [
+        {"$source": {"documents": [], "timeField": {"$toDate": "$d"}}},
+        {
+            "$hoppingWindow": {
+                **WINDOW,
+                "hopSize": {"size": 3, "unit": "second"},
+                "pipeline": [
+                    {"$unwind": "$a"},
+                    {
+                        "$group": {
+                            "_id": {"$meta": "stream.window.start"},
+                            "n": {"$sum": {"$divide": ["$a.b", "$c"]}},
+                        }
+                    },
+                ],
+            }
+        },
+    ],
+    "in sessions": [
+        {"$source": {"documents": [], "timeField": {"$toDate": "$d"}}},
+        {
+            "$sessionWindow": {
+                "gap": {"size": 3, "unit": "second"},
+                "partitionBy": "$c",
+                "pipeline": [{"$group": {"_id": "$a.b", "n": {"$sum": 1}}}],
+            }
+        },
+        {"$addFields": {"of": {"$meta": "stream.window"}}},
+    ],
 }
 PLANS = {name: plan(pipeline, {}, sinkless=True) for name, pipeline in PIPELINES.items()}
 
