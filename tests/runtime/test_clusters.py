@@ -61,9 +61,14 @@ def killed(here: Mill) -> None:
     """Kill the worker and wait until it is gone."""
     worker = here.worker()
     worker.kill()
-    wait_until(
-        lambda: not worker.is_running() or worker.status() == psutil.STATUS_ZOMBIE, what="the worker's end"
-    )
+
+    def ended() -> bool:
+        try:
+            return bool(worker.status() == psutil.STATUS_ZOMBIE)
+        except psutil.NoSuchProcess:
+            return True
+
+    wait_until(ended, what="the worker's end")
 
 
 @pytest.mark.parametrize("kills", [2, pytest.param(100, marks=[pytest.mark.slow, pytest.mark.timeout(1500)])])
