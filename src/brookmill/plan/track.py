@@ -161,14 +161,25 @@ class Track:
         Raises TooManyRows when asked for them.
         """
         seen, unwinds = max(chosen, default=0), 0
+        straight: list[Step] = []
         for step in steps:
-            unwinds += step.stage.name == "$unwind"
             if step.position <= seen:
                 rows = [made for row in rows for made in _again(step, row, chosen)]
+            elif step.stage.name == "$unwind":
+                rows = self._applied(step, self._straight(straight, rows), MAX_ROWS if unwinds else None)
+                straight = []
             else:
-                most = MAX_ROWS if step.stage.name == "$unwind" and unwinds > 1 else None
-                rows = self._applied(step, rows, most)
-        return rows
+                straight.append(step)
+            unwinds += step.stage.name == "$unwind"
+        return self._straight(straight, rows)
+
+    def _straight(self, steps: Sequence[Step], rows: Iterable[Row]) -> Iterator[Row]:
+        """The rows after stages that make no more of them."""
+        for row in rows:
+            batch = [row]
+            for step in steps:
+                batch = list(self._applied(step, batch, None))
+            yield from batch
 
     def _applied(self, step: Step, rows: Iterable[Row], most: int | None) -> Iterator[Row]:
         """What a stage makes of rows, each only when it is asked for. Raises TooManyRows beyond ``most``."""
