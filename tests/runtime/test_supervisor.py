@@ -271,6 +271,34 @@ def test_outside_trouble_is_tried_again_until_the_budget_is_used_up(mill: Make) 
     assert 7 <= len(here.launcher.starts) <= 14
 
 
+def test_an_outside_that_hangs_uses_up_the_budget_though_the_worker_lives_long(mill: Make) -> None:
+    def hanging(end: End, start: Start) -> None:
+        end.send(Running())
+        for _ in range(10):
+            here.clock.advance(25.0)
+            end.send(Heartbeat())
+        end.send(Failed(error="no answer", kind="connection"))
+
+    here = mill(hanging, retry_budget=300.0, heartbeat_timeout=1000.0)
+    here.start()
+    wait_until(lambda: here.processor.state is State.FAILED, what="giving up")
+    assert here.processor.error == "no answer"
+    assert len(here.launcher.starts) <= 4
+
+
+def test_a_worker_that_ran_well_for_a_while_has_a_new_budget(mill: Make) -> None:
+    def turning(end: End, start: Start) -> None:
+        end.send(Running())
+        here.clock.advance(100.0)
+        end.send(Heartbeat(stats=bson.encode({})))
+        end.send(Failed(error="no answer", kind="connection"))
+
+    here = mill(*[turning] * 8, well, retry_budget=300.0, heartbeat_timeout=1000.0)
+    here.start()
+    wait_until(lambda: len(here.launcher.starts) == 9, what="the last worker")
+    assert here.processor.state is State.STARTED
+
+
 def test_outside_trouble_that_passes_leaves_no_trace(mill: Make) -> None:
     trouble = failing(error="no broker", kind="connection")
     here = mill(trouble, trouble, well)

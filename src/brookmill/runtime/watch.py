@@ -34,7 +34,7 @@ log = structlog.get_logger(__name__)
 _GRACE = 5.0
 #: Seconds of real time between two looks at the clock while a worker is silent.
 _LOOK = 0.25
-#: A worker that ran so many seconds is well, even if it had nothing to store.
+#: A worker whose loop still turns after so many seconds is well, even if it had nothing to store.
 _WELL = 60.0
 
 
@@ -172,7 +172,8 @@ class Watch:
                 return message
             if not self._hear(worker, message):
                 return Stopped()
-            if now - started > _WELL:
+            # Only a loop that turns has news: while it waits for an outside that hangs, it is not well.
+            if now - started > _WELL and isinstance(message, Heartbeat) and message.stats is not None:
                 self._restarts.settled()
 
     def _hear(self, worker: Worker, message: ToSupervisor) -> bool:
