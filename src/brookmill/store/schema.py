@@ -23,7 +23,7 @@ from sqlalchemy import (
 )
 
 #: The newest migration; a database with this version needs no Alembic to start.
-HEAD = "0003"
+HEAD = "0004"
 
 metadata = MetaData(
     naming_convention={
@@ -115,6 +115,61 @@ connections = Table(
     Column("type", String, nullable=False),
     *_sealed(),
     UniqueConstraint("workspace_id", "name"),
+)
+
+#: Connections that take the place of another one in another region.
+failover_connections = Table(
+    "failover_connections",
+    metadata,
+    _serial(),
+    Column("id", String, nullable=False, unique=True),
+    Column(
+        "connection_id", String, ForeignKey("connections.id", ondelete="CASCADE"), nullable=False, index=True
+    ),
+    Column("type", String, nullable=False),
+    *_sealed(),
+)
+
+private_links = Table(
+    "private_links",
+    metadata,
+    _serial(),
+    Column("id", String, nullable=False, unique=True),
+    Column("group_id", String, ForeignKey("groups.id", ondelete="CASCADE"), nullable=False, index=True),
+    Column("target", JSON, nullable=False),
+    Column("created", Float, nullable=False),
+    Column("deleted", Float),
+)
+
+vpc_peerings = Table(
+    "vpc_peerings",
+    metadata,
+    _serial(),
+    Column("id", String, nullable=False, unique=True),
+    Column("group_id", String, ForeignKey("groups.id", ondelete="CASCADE"), nullable=False, index=True),
+    Column("name", String, nullable=False, unique=True),
+    Column("region", String, nullable=False),
+    Column("requester_account_id", String, nullable=False),
+    Column("requester_vpc_id", String, nullable=False),
+    Column("requester_cidr", String, nullable=False),
+    Column("created", Float, nullable=False),
+    Column("accepted", Float),
+    Column("rejected", Float),
+    Column("deleted", Float),
+)
+
+#: ``id`` is the customer's own, so it is unique in a project alone.
+private_endpoints = Table(
+    "private_endpoints",
+    metadata,
+    _serial(),
+    Column("id", String, nullable=False),
+    _parent("group_id", "groups.id"),
+    Column("region", String, nullable=False),
+    Column("customer_dns_name", String, nullable=False),
+    Column("created", Float, nullable=False),
+    Column("deleted", Float),
+    UniqueConstraint("group_id", "id"),
 )
 
 processors = Table(

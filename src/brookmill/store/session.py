@@ -18,7 +18,9 @@ from brookmill.store import schema
 from brookmill.store.access import Access
 from brookmill.store.connections import connection_of, settings_of
 from brookmill.store.database_users import DatabaseUsers
+from brookmill.store.failovers import Failovers
 from brookmill.store.known import Known, Recall
+from brookmill.store.networks import Networks
 from brookmill.store.rows import row_of, struct_of
 from brookmill.store.seal import Keyring
 from brookmill.store.tables import Tables
@@ -32,8 +34,8 @@ class Session:
 
     ``add_…`` of a name or id that is taken and ``replace_…`` of what is not there are our bugs and raise: an
     operation looks first, in the same transaction. ``access`` holds keys, accounts, roles and tokens,
-    ``database_users`` who may log in with the MongoDB protocol; ``transaction`` and ``vault`` are for the
-    store's own modules.
+    ``database_users`` who may log in with the MongoDB protocol, ``failovers`` and ``networks`` failover
+    connections and private networks; ``transaction`` and ``vault`` are for the store's own modules.
     """
 
     def __init__(self, transaction: Transaction, keyring: Keyring, known: Known | None = None) -> None:
@@ -43,6 +45,8 @@ class Session:
         self._recall = Recall(transaction, known)
         self.access = Access(transaction, self.vault, self._recall)
         self.database_users = DatabaseUsers(transaction, self.vault, self._recall)
+        self.failovers = Failovers(transaction, self.vault)
+        self.networks = Networks(transaction)
 
     def _one(self, type: type[S], table: Table, **values: str) -> S | None:
         row = self._tables.one(table, **values)

@@ -36,6 +36,12 @@ CONNECTIONS = Shelf(
     ("group_id", "workspace_id", "id", "name", "type"),
     select(schema.connections, schema.workspaces.c.group_id).join(schema.workspaces),
 )
+FAILOVER_CONNECTIONS = Shelf(
+    schema.failover_connections,
+    "settings",
+    ("connection_id", "id", "type"),
+    select(schema.failover_connections),
+)
 CLUSTERS = Shelf(schema.clusters, "uri", ("id", "name"), select(schema.clusters))
 API_KEYS = Shelf(schema.api_keys, "ha1", ("org_id", "id", "public_key"), select(schema.api_keys))
 DATABASE_USERS = Shelf(
@@ -44,7 +50,7 @@ DATABASE_USERS = Shelf(
 
 _CURRENT = select(schema.sealing.c.key_id)
 
-SHELVES = (CONNECTIONS, CLUSTERS, API_KEYS, DATABASE_USERS)
+SHELVES = (CONNECTIONS, FAILOVER_CONNECTIONS, CLUSTERS, API_KEYS, DATABASE_USERS)
 
 
 class Vault:
