@@ -35,10 +35,11 @@ def test_it_tells_where_it_listens_and_stops_cleanly(tmp_path: Path) -> None:
         assert json.loads((tmp_path / "server.json").read_text()) == {
             "pid": it.process.pid,
             "http": it.base,
-            "wire": None,
+            "wire": it.wire,
         }
         assert get(f"{it.base}/readyz") == (200, "ok\n")
         assert f"listens on {it.base}" in (tmp_path / "server.log").read_text()
+        assert f"for mongosh on {it.wire}" in (tmp_path / "server.log").read_text()
         it.process.send_signal(signal.SIGTERM)
         assert it.process.wait(30) == 0
     assert not (tmp_path / "server.json").exists()

@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from brookmill.clock import Clock
     from brookmill.config import Settings
     from brookmill.http.application import Application
+    from brookmill.operations import Services
 
 
 _LOCK, _TOLD = "server.lock", "server.json"
@@ -99,7 +100,7 @@ def serve(settings: Settings, announce: Callable[[Running], None]) -> None:
         if settings.dev:
             with _usable(data):
                 seed(store, data, clock.now(), lambda password: Credential.of(password.reveal()).kept())
-        listener = stack.enter_context(_listening(settings))
+        listener = stack.enter_context(_listening(settings.http))
         supervisor = stack.enter_context(contextlib.closing(Supervisor(store, clock, settings)))
         services = Services(store, supervisor, clock, settings)
         with _usable(data):
@@ -108,8 +109,9 @@ def serve(settings: Settings, announce: Callable[[Running], None]) -> None:
         _stop_on_signals(server)
         with _usable(data):
             supervisor.recover()
-        told = stack.enter_context(_told(data, _base_url(settings, listener)))
-        log.info("started", address=told.http, data_dir=str(data.resolve()), dev=settings.dev)
+        wire = stack.enter_context(_wire(settings, services, tls))
+        told = stack.enter_context(_told(data, _base_url(settings, listener), wire))
+        log.info("started", address=told.http, wire=told.wire, data_dir=str(data.resolve()), dev=settings.dev)
         announce(told)
         gc.freeze()  # what is loaded stays: no collection need look through it again
         gc.enable()
@@ -160,21 +162,51 @@ def _taken(lock: int, clock: Clock) -> bool:
     return False
 
 
-def _listening(settings: Settings) -> socket.socket:
-    host, port = config.address(settings.http)
+def _listening(address: str) -> socket.socket:
+    host, port = config.address(address)
     try:
-        family, _, _, _, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0]
-        return socket.create_server(address[:2], family=family, backlog=2048)
+        family, _, _, _, found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0]
+        return socket.create_server(found[:2], family=family, backlog=2048)
     except OSError as e:
-        raise StartError(f"cannot listen on {settings.http}: {os.strerror(e.errno or 0)}") from None
+        raise StartError(f"cannot listen on {address}: {os.strerror(e.errno or 0)}") from None
+
+
+@contextlib.contextmanager
+def _wire(settings: Settings, services: Services, tls: Mapping[str, str]) -> Iterator[str | None]:
+    """The door of the MongoDB protocol, if there is to be one, and the URI that leads to it."""
+    if settings.wire == "off" or not (settings.wire or settings.dev):
+        yield None
+        return
+    from brookmill.wire.server import serving, tls_context
+
+    with contextlib.closing(_wire_listener(settings)) as listener:
+        try:
+            context = tls_context(tls)
+        except OSError as e:
+            raise StartError(f"TLS cannot be used: {e.strerror or e}") from None
+        with serving(services, listener, context):
+            yield f"mongodb://{_reached(listener)}/{'?tls=true' if tls else ''}"
+
+
+def _wire_listener(settings: Settings) -> socket.socket:
+    """Nobody asked for the usual port of a development server: where it is taken, another will do."""
+    if settings.wire is not None:
+        return _listening(settings.wire)
+    try:
+        return _listening(config.DEV_WIRE)
+    except StartError:
+        return _listening("127.0.0.1:0")
 
 
 def _base_url(settings: Settings, listener: socket.socket) -> str:
-    """Where clients on this machine reach the server; an address that means "all" is told as loopback."""
+    return f"{'http' if settings.tls == 'off' else 'https'}://{_reached(listener)}"
+
+
+def _reached(listener: socket.socket) -> str:
+    """Where clients on this machine reach it; an address that means "all" is told as loopback."""
     host, port = listener.getsockname()[:2]
     host = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(host, host)  # noqa: S104
-    scheme = "http" if settings.tls == "off" else "https"
-    return f"{scheme}://{f'[{host}]' if ':' in host else host}:{port}"
+    return f"{f'[{host}]' if ':' in host else host}:{port}"
 
 
 def _uvicorn(application: Application, tls: Mapping[str, Any]) -> uvicorn.Config:
@@ -214,9 +246,9 @@ def _stop_on_signals(server: uvicorn.Server) -> None:
 
 
 @contextlib.contextmanager
-def _told(data: Path, http: str) -> Iterator[Running]:
+def _told(data: Path, http: str, wire: str | None) -> Iterator[Running]:
     """``server.json``, whole or not at all, for as long as the server runs."""
-    path, server = data / _TOLD, Running(pid=os.getpid(), http=http, wire=None)
+    path, server = data / _TOLD, Running(pid=os.getpid(), http=http, wire=wire)
     fresh = path.with_suffix(".new")
     with _usable(data):
         fresh.write_bytes(msgspec.json.encode(server))

@@ -16,6 +16,9 @@ from brookmill.errors import BrookmillError
 
 Positive = Annotated[float, msgspec.Meta(gt=0)]
 
+#: Where a development server speaks the MongoDB protocol unless told otherwise; if taken, on a free port.
+DEV_WIRE = "127.0.0.1:27080"
+
 _PREFIX = "BROOKMILL_"
 _ADDRESS = re.compile(r"(?:\[(?P<v6>[0-9A-Fa-f:.]+)\]|(?P<host>[^:\[\]]+)):(?P<port>[0-9]{1,5})")
 _HIDDEN = frozenset({"database", "master_key", "aws_secret_access_key", "aws_session_token"})
@@ -89,14 +92,15 @@ class Outside(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=T
 class Settings(Outside, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """Everything that can be set: ``http`` in ``brookmill.toml`` is ``BROOKMILL_HTTP`` in the environment.
 
-    ``http``: HOST:PORT to listen on; port 0 takes a free one. ``database``: SQLAlchemy URL, default SQLite in
-    the data directory. ``master_key``: base64 of 32 bytes, or ``master_key_file``; else a key file is made in
-    the data directory with mode 0600. ``tls``: "self-made" makes an authority and a certificate in the data
-    directory, "own" takes ``tls_certificate`` and ``tls_key`` (PEM files). ``trust_forwarded``: believe the
-    X-Forwarded headers of a proxy in front. ``lenient_versions``: unknown version dates round down and plain
-    JSON means newest. ``missing_role_status``: 401 or 403 when a role is missing. ``update_in_use``: what a
-    PATCH of a connection does while a running processor uses it. ``rate_limit``: calls a minute and project,
-    0 for none. ``max_body``: bytes. ``checkpoint_interval`` and ``heartbeat_timeout`` in seconds.
+    ``http``: HOST:PORT to listen on; port 0 takes a free one. ``wire``: likewise for the MongoDB protocol;
+    "off": not at all; None: only with ``dev``, at ``DEV_WIRE``. ``database``: SQLAlchemy URL, default SQLite
+    in the data directory. ``master_key``: base64 of 32 bytes, or ``master_key_file``; else a key file is made
+    in the data directory with mode 0600. ``tls``: "self-made" makes an authority and a certificate in the
+    data directory, "own" takes ``tls_certificate`` and ``tls_key`` (PEM files). ``trust_forwarded``: believe
+    the X-Forwarded headers of a proxy in front. ``lenient_versions``: unknown version dates round down and
+    plain JSON means newest. ``missing_role_status``: 401 or 403 when a role is missing. ``update_in_use``:
+    what a PATCH of a connection does while a running processor uses it. ``rate_limit``: calls a minute and
+    project, 0 for none. ``max_body``: bytes. ``checkpoint_interval`` and ``heartbeat_timeout`` in seconds.
     ``retry_budget``: seconds of restarts with growing pauses before a processor is FAILED. ``sample_rate``:
     documents a second of a sample source. ``metrics_names``: /metrics, which needs no credentials, tells
     names of workspaces and processors and not only ids; in a development server it always does.
@@ -104,6 +108,7 @@ class Settings(Outside, frozen=True, kw_only=True, forbid_unknown_fields=True):
 
     data_dir: str = "data"
     http: str = "127.0.0.1:8080"
+    wire: str | None = None
     dev: bool = False
     database: str | None = None
     master_key: str | None = None
@@ -198,10 +203,13 @@ def _checked(values: dict[str, Any], sources: Mapping[str, str]) -> Settings:
     except msgspec.ValidationError as e:
         text, _, name = str(e).rpartition(" - at `$.")
         raise ConfigError(f"{sources[name.rstrip('`')]}: {text}") from None
-    try:
-        address(settings.http)
-    except ConfigError as e:
-        raise ConfigError(f"{sources['http']}: {e}") from None
+    for name in ("http", "wire"):
+        text = getattr(settings, name)
+        try:
+            if text not in (None, "off") or name == "http":
+                address(text)
+        except ConfigError as e:
+            raise ConfigError(f"{sources[name]}: {e}") from None
     if settings.tls == "own" and not (settings.tls_certificate and settings.tls_key):
         raise ConfigError(f"{sources['tls']} needs tls_certificate and tls_key")
     return settings

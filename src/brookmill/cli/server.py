@@ -19,6 +19,7 @@ def serve(
     place: Place = HERE,
     *,
     http: str | None = None,
+    wire: str | None = None,
     dev: bool | None = None,
     allow_private: bool | None = None,
     tls: Literal["off", "self-made", "own"] | None = None,
@@ -34,8 +35,10 @@ def serve(
     ----------
     http
         HOST:PORT to listen on; port 0 takes a free one. Default 127.0.0.1:8080.
+    wire
+        HOST:PORT for mongosh and drivers, or "off". Default: off, with --dev 127.0.0.1:27080.
     dev
-        On first start, make one organization, project, API key and service account.
+        On first start, make one organization, project, API key, service account and database user.
     allow_private
         Connections may lead to loopback and private addresses. Default: with --dev only.
     tls
@@ -55,6 +58,7 @@ def serve(
 
     settings = place.settings(
         http=http,
+        wire=wire,
         dev=dev,
         allow_private=allow_private,
         tls=tls,
@@ -125,5 +129,7 @@ def _announce(server: Running) -> None:
     from brookmill import __version__
 
     print(f"Brookmill {__version__} listens on {server.http}", flush=True)
+    if server.wire is not None:
+        print(f"and for mongosh on {server.wire}: brookmill shell", flush=True)
     if sys.stdout.isatty():
         print("Credentials for clients: brookmill env. Ctrl-C stops.", flush=True)

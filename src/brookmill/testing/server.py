@@ -19,11 +19,15 @@ _START, _STOP = 30.0, 60.0
 
 @dataclass(frozen=True)
 class Server:
-    """``base``: URL without a slash at its end. ``process``: to be killed, if a test is about that."""
+    """``base``: URL without a slash at its end. ``process``: to be killed, if a test is about that.
+
+    ``wire``: URI for MongoDB's shell and drivers, without a user; "" where that is off.
+    """
 
     data_dir: Path
     base: str
     process: subprocess.Popen[bytes]
+    wire: str = ""
 
     @cached_property
     def environment(self) -> Mapping[str, str]:
@@ -42,14 +46,15 @@ def server(data_dir: Path, *, dev: bool = True, **settings: object) -> Iterator[
     Raises RuntimeError with the end of the log when it does not start.
     """
     data_dir.mkdir(parents=True, exist_ok=True)
-    given = {"http": "127.0.0.1:0", **settings, "data_dir": data_dir, "dev": dev}
+    given = {"http": "127.0.0.1:0", "wire": "127.0.0.1:0", **settings, "data_dir": data_dir, "dev": dev}
     command = [sys.executable, "-m", "brookmill", "serve"]
     with (data_dir / "server.log").open("ab") as log:
         process = subprocess.Popen(
             command, stdin=subprocess.DEVNULL, stdout=log, stderr=log, env=_environment(given), cwd=data_dir
         )
     try:
-        yield Server(data_dir, _address(data_dir, process), process)
+        told = _told(data_dir, process)
+        yield Server(data_dir, str(told["http"]), process, str(told["wire"] or ""))
     finally:
         process.terminate()
         try:
@@ -64,16 +69,16 @@ def _environment(settings: Mapping[str, object]) -> dict[str, str]:
     return inherited | {f"BROOKMILL_{name.upper()}": str(value) for name, value in settings.items()}
 
 
-def _address(data_dir: Path, process: subprocess.Popen[bytes]) -> str:
+def _told(data_dir: Path, process: subprocess.Popen[bytes]) -> Mapping[str, object]:
     """Where it listens, as soon as it says so."""
     deadline = time.monotonic() + _START
     while process.poll() is None and time.monotonic() < deadline:
         try:
-            told = json.loads((data_dir / "server.json").read_text("utf-8"))
+            told: Mapping[str, object] = json.loads((data_dir / "server.json").read_text("utf-8"))
         except FileNotFoundError:
             told = {}
         if told.get("pid") == process.pid:
-            return str(told["http"])
+            return told
         time.sleep(0.01)
     tail = (data_dir / "server.log").read_text("utf-8", "replace")[-2000:]
     process.kill()

@@ -1,1 +1,3 @@
-"""The MongoDB wire protocol, as a server speaks it: messages and logins. No I/O, bytes in and bytes out."""
+"""The MongoDB wire protocol: the door for shells and drivers, and underneath messages and logins."""
+
+from __future__ import annotations

@@ -77,6 +77,11 @@ class Reader:
         self.limit = limit
         self._buffer = bytearray()
 
+    @property
+    def buffered(self) -> int:
+        """Bytes that came and belong to no message yet handed out."""
+        return len(self._buffer)
+
     def feed(self, data: bytes) -> None:
         """Take in what came over the connection, however it was cut."""
         self._buffer += data

@@ -1,0 +1,60 @@
+"""The open cursors of samples. They belong to a workspace, not to a connection: clients have many."""
+
+from __future__ import annotations
+
+import secrets
+import threading
+from dataclasses import dataclass
+from typing import Final
+
+from brookmill.runtime.sample import Sample
+from brookmill.wire.errors import CommandError
+
+#: Open cursors of a workspace at most.
+MOST: Final = 200
+
+
+@dataclass(frozen=True, slots=True)
+class Cursor:
+    """``processor``: by name, as the command named it that made the cursor."""
+
+    workspace_id: str
+    processor: str
+    sample: Sample
+
+
+class Cursors:
+    """By number; numbers are random, so that nobody finds another's by counting. Safe for threads."""
+
+    def __init__(self) -> None:
+        self._open: dict[int, Cursor] = {}
+        self._lock = threading.Lock()
+
+    def __len__(self) -> int:
+        return len(self._open)
+
+    def open(self, workspace_id: str, processor: str, sample: Sample) -> int:
+        """The number of a new cursor. Raises CommandError when there are too many."""
+        with self._lock:
+            for number, cursor in list(self._open.items()):
+                if cursor.sample.closed:
+                    del self._open[number]
+            if sum(cursor.workspace_id == workspace_id for cursor in self._open.values()) >= MOST:
+                raise CommandError(f"there are {MOST} sample cursors open in this workspace already", 125)
+            number = secrets.randbits(62) + 1
+            self._open[number] = Cursor(workspace_id, processor, sample)
+            return number
+
+    def find(self, number: int, workspace_id: str, processor: str) -> Sample:
+        """Raises CommandError."""
+        cursor = self._open.get(number)
+        if cursor is None or (cursor.workspace_id, cursor.processor) != (workspace_id, processor):
+            raise CommandError(f"cursor id {number} not found", 43)
+        return cursor.sample
+
+    def close(self, number: int) -> None:
+        """Forget it; one that is not there is no error."""
+        with self._lock:
+            cursor = self._open.pop(number, None)
+        if cursor is not None:
+            cursor.sample.close()
