@@ -169,7 +169,11 @@ def endpoint(tls: ssl.SSLContext | None = None) -> Iterator[Endpoint]:
             if not self.raw_requestline or not self.parse_request():
                 self.close_connection = True
                 return
-            body = self.rfile.read(int(self.headers.get("content-length", 0)))
+            length = int(self.headers.get("content-length", 0))
+            body = self.rfile.read(length)
+            if len(body) < length:  # the client was killed while it wrote
+                self.close_connection = True
+                return
             headers = {k.lower(): v for k, v in self.headers.items()}
             request = Request(self.command, self.path, headers, body)
             here.requests.append(request)

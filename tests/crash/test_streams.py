@@ -21,15 +21,20 @@ from pathlib import Path
 from typing import Any
 
 import aws_server
+import azure_server
+import pub_sub_server
 import pytest
 from mill import PROCESSOR, Mill, opened, workers
+from pub_sub_server import OTHER, PROJECT, PubSub
 from servers import Broker, Endpoint, wait_until
 
 from brookmill.clock import SystemClock
 from brookmill.connections.aws import AWSConfig
 from brookmill.connections.aws_kinesis_data_streams import AWSKinesisDataStreams
 from brookmill.connections.aws_lambda import AWSLambda
+from brookmill.connections.azure_blob_storage import AzureBlobStorage
 from brookmill.connections.cluster import Cluster
+from brookmill.connections.gcp_pub_sub import GCPConfig, GCPPubSub
 from brookmill.connections.https import Https
 from brookmill.connections.kafka import Kafka
 from brookmill.connections.s3 import S3
@@ -54,13 +59,35 @@ class World:
     broker: Broker
     cluster: Mongod
     endpoint: Endpoint
+    pub_sub: PubSub
     cloud: aws_server.Cloud | None
+    storage: azure_server.Azure | None
 
     @property
     def aws(self) -> aws_server.Cloud:
         if self.cloud is None:
             pytest.skip(str(aws_server.MINISTACK.unavailable()))
         return self.cloud
+
+    @property
+    def azure(self) -> azure_server.Azure:
+        if self.storage is None:
+            pytest.skip(str(azure_server.unavailable()))
+        return self.storage
+
+    def settings(self) -> Spec:
+        """Those by which a server gets everywhere."""
+        found: Spec = {}
+        google = self.pub_sub.outside()
+        found |= {name: getattr(google, name) for name in google.__struct_fields__ if name.startswith("gcp_")}
+        if self.storage is not None:
+            found |= {
+                "azure_endpoint_url": self.storage.outside().azure_endpoint_url,
+                **self.storage.principal,
+            }
+        if self.cloud is not None:
+            found |= self.cloud.settings(aws_region=aws_server.REGION)
+        return found
 
 
 @dataclass(frozen=True)
@@ -169,6 +196,27 @@ def s3_sink(world: World) -> Way:
     return Way({"$emit": emit}, tags=tags, ordered=False)  # objects of one second have no order
 
 
+def azure_sink(world: World) -> Way:
+    container = world.azure.container()
+
+    def tags() -> Iterator[Tag]:
+        for body in world.azure.blobs(container).values():
+            yield from (_tag(json.loads(line)) for line in body.splitlines())
+
+    where = {"connectionName": "azure", "container": container, "path": "p"}
+    return Way({"$emit": {**where, "config": {"writeOptions": {"count": 500}}}}, tags=tags, ordered=False)
+
+
+def pub_sub_sink(world: World) -> Way:
+    topic = world.pub_sub.topic()
+
+    def tags() -> Iterator[Tag]:
+        return (_tag(json.loads(message.data)) for message in world.pub_sub.topics[topic])
+
+    where = {"connectionName": "google", "projectId": PROJECT, "region": "europe-west1", "topic": topic}
+    return Way({"$emit": where}, tags=tags)
+
+
 def kinesis_sink(world: World) -> Way:
     stream = world.aws.stream()
 
@@ -205,6 +253,8 @@ SINKS: dict[str, Callable[..., Way]] = {
     "time series": time_series_sink,
     "Https": https_sink,
     "S3": s3_sink,
+    "Azure": azure_sink,
+    "PubSub": pub_sub_sink,
     "Kinesis": kinesis_sink,
     "Lambda": lambda_sink,
 }
@@ -224,15 +274,20 @@ def cluster() -> Iterator[Mongod]:
 
 
 @pytest.fixture
-def world(broker: Broker, cluster: Mongod, endpoint: Endpoint, request: pytest.FixtureRequest) -> World:
-    missing = aws_server.MINISTACK.unavailable()
-    return World(broker, cluster, endpoint, None if missing else request.getfixturevalue("cloud"))
+def world(
+    broker: Broker, cluster: Mongod, endpoint: Endpoint, tmp_path: Path, request: pytest.FixtureRequest
+) -> Iterator[World]:
+    cloud = None if aws_server.MINISTACK.unavailable() else request.getfixturevalue("cloud")
+    storage = None if azure_server.unavailable() else request.getfixturevalue("azure")
+    with pub_sub_server.pub_sub(tmp_path) as google:
+        yield World(broker, cluster, endpoint, google, cloud, storage)
 
 
 @pytest.fixture
-def mill(world: World, tmp_path: Path) -> Iterator[Mill]:
-    settings: Spec = {} if world.cloud is None else world.cloud.settings(aws_region=aws_server.REGION)
-    here = opened(tmp_path, checkpoint_interval=0.2, clock=Hasty(), **settings)
+def mill(world: World, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Mill]:
+    if world.storage is not None:
+        monkeypatch.setenv("SSL_CERT_FILE", str(world.storage.authority))
+    here = opened(tmp_path, checkpoint_interval=0.2, clock=Hasty(), **world.settings())
     with here.store.write() as session:
         session.put_cluster(Deployment(id="e" * 24, name="main", uri=Secret(world.cluster.uri), created=0.0))
     here.connect("kafka", Kafka(bootstrap_servers=world.broker.bootstrap))
@@ -242,6 +297,9 @@ def mill(world: World, tmp_path: Path) -> Iterator[Mill]:
         aws = AWSConfig(role_arn=world.cloud.role)
         for name, kind in (("s3", S3), ("kinesis", AWSKinesisDataStreams), ("lambda", AWSLambda)):
             here.connect(name, kind(aws=aws))
+    here.connect("google", GCPPubSub(gcp=GCPConfig(service_account_id=OTHER)))
+    if world.storage is not None:
+        here.connect("azure", AzureBlobStorage(azure=world.storage.config))
     yield here
     here.supervisor.close()
     here.store.close()
