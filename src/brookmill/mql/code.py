@@ -76,8 +76,10 @@ class Code:
         self.drops = 0
         #: Operator position of the stage being written; None where nobody counts.
         self.position: int | None = None
-        #: Whether a loop has made rows of the document.
-        self._multiplied = False
+        #: Line and indent of the first loop that makes rows of the document; whether those of others are
+        #: counted.
+        self._multiplying: tuple[int, int] | None = None
+        self._counted = False
         #: Loops that last to the end: position of the stage, local with the items, local with their iterator.
         self.loops: list[tuple[int | None, str, str]] = []
         self.give_up = give_up
@@ -177,16 +179,14 @@ class Code:
         without, it is the same one in each of several windows.
         """
         rest = self.fresh("rest")
-        if not rows:
-            pass
-        elif self._multiplied:
+        if rows and self._multiplying is None:
+            self._multiplying = (len(self.lines), self.indent)
+        elif rows:
+            self._count_rows()
             self.line(f"made += len({items})")
             with self.block(f"if made > {MAX_ROWS}:"):
                 self.line("out.cut(mark)")
                 self.line(f"raise {self.bind(TooManyRows, 'TooManyRows')}")
-        else:
-            self.line("made, mark = 0, len(out)")
-        self._multiplied |= rows
         if self.position is not None:
             self.line(f"drops[{self.position}] += 1 - len({items})")
         self.line(f"{rest} = iter({items})")
@@ -194,6 +194,13 @@ class Code:
         self.line("    try:")
         self.indent += 2
         self.loops.append((self.position, items, rest))
+
+    def _count_rows(self) -> None:
+        """Begin to count the rows that loops make, in front of the first of them."""
+        if self._multiplying is not None and not self._counted:
+            at, indent = self._multiplying
+            self.lines.insert(at, "    " * indent + "made, mark = 0, len(out)")
+            self._counted = True
 
     def close(self, rescue: Callable[[str], list[str]]) -> None:
         """End the loops. ``rescue``: statements for an item that failed, given the text of a dict that
