@@ -26,6 +26,7 @@ from brookmill.runtime.control import Control
 from brookmill.runtime.messages import Acknowledged, Start, Stop, ToSupervisor, ToWorker
 from brookmill.runtime.messages import Checkpoint as Taken
 from brookmill.runtime.opening import opened
+from brookmill.runtime.sampler import Sampler
 from brookmill.runtime.worker import Loop, SupersededError, failure
 
 
@@ -81,9 +82,10 @@ def bench(endpoint: Endpoint) -> Iterator[Any]:
         ours, theirs = socket.socketpair()
         supervisor: Channel[ToSupervisor, ToWorker] = Channel(ours, ToSupervisor)
         channel: Channel[ToWorker, ToSupervisor] = Channel(theirs, ToWorker)
-        clock, control = VirtualClock(1000.0), Control(channel)
+        clock = VirtualClock(1000.0)
+        control = Control(channel, clock)
         start = started(endpoint.url, **more)
-        flow = opened(start, clock)
+        flow = opened(start, clock, Sampler(channel.send, clock, control.stopping, origin={}))
         closing.extend([flow, supervisor, channel])
         return Bench(clock, control, supervisor, Loop(start, flow, control, channel, clock))
 

@@ -61,6 +61,7 @@ def _start(
         sample_rate=settings.sample_rate,
         outside=settings.outside,
         started_at=processor.state_changed,
+        workspace=workspace.name,
         start_at=None if start_at is None else bson.encode(start_at),
         log_level=settings.log_level,
         log_format=settings.log_format,

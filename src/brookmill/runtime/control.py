@@ -5,9 +5,11 @@ from __future__ import annotations
 import os
 import queue
 import threading
+from collections.abc import Callable
 
+from brookmill.clock import Clock
 from brookmill.runtime.channel import Channel
-from brookmill.runtime.messages import Acknowledged, Heartbeat, Stop, ToSupervisor, ToWorker
+from brookmill.runtime.messages import Acknowledged, Heartbeat, Sampling, Stop, ToSupervisor, ToWorker
 
 #: Seconds between two heartbeats.
 HEARTBEAT = 1.0
@@ -22,12 +24,15 @@ class Control(threading.Thread):
     and nothing may go on without somebody who watches it.
     """
 
-    def __init__(self, channel: Channel[ToWorker, ToSupervisor]) -> None:
+    def __init__(self, channel: Channel[ToWorker, ToSupervisor], clock: Clock) -> None:
         super().__init__(name="control", daemon=True)
         self._channel = channel
+        self._clock = clock
         self._acknowledged: queue.SimpleQueue[Acknowledged] = queue.SimpleQueue()
         self.stopping = threading.Event()
         self.stats: bytes | None = None
+        #: Called when somebody begins or ceases to look at samples.
+        self.allow: Callable[[int | None], None] = lambda _: None
 
     def acknowledged(self, timeout: float = 0) -> Acknowledged | None:
         """The next answer to a checkpoint, None when none came within ``timeout`` seconds."""
@@ -37,18 +42,22 @@ class Control(threading.Thread):
             return None
 
     def run(self) -> None:
+        due = self._clock.monotonic() + HEARTBEAT
         try:
             while True:
-                self._hear(self._channel.receive(HEARTBEAT))
+                self._hear(self._channel.receive(max(0.0, due - self._clock.monotonic())))
+                if self._clock.monotonic() >= due:
+                    stats, self.stats = self.stats, None
+                    self._channel.send(Heartbeat(stats=stats))
+                    due = self._clock.monotonic() + HEARTBEAT
         except EOFError:
             os._exit(ORPHANED)
 
     def _hear(self, message: ToWorker | None) -> None:
         match message:
-            case None:
-                stats, self.stats = self.stats, None
-                self._channel.send(Heartbeat(stats=stats))
             case Stop():
                 self.stopping.set()
             case Acknowledged():
                 self._acknowledged.put(message)
+            case Sampling(upto=upto):
+                self.allow(upto)

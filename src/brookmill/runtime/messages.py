@@ -28,7 +28,9 @@ class Start(Message, frozen=True, tag="start"):
     ``clusters``: clusterName -> MongoDB URI. ``instance``: the workspace's name if its project has several,
     for dead letters. ``checkpoint``: where to go on, None from the start. ``sample_rate``: documents a second
     of a sample source. ``outside``: settings about the world. ``start_at``: BSON of where to begin without
-    a checkpoint. ``started_at``: when a user last started it.
+    a checkpoint. ``started_at``: when a user last started it. ``workspace``: its name, for samples.
+    ``ephemeral``: nobody keeps the processor; it may lack a sink, waits for whoever looks at its output, and
+    takes no checkpoints.
     """
 
     processor_id: str
@@ -47,6 +49,8 @@ class Start(Message, frozen=True, tag="start"):
     outside: Outside = Outside()
     start_at: bytes | None = None
     started_at: float | None = None
+    workspace: str = ""
+    ephemeral: bool = False
 
     def __repr__(self) -> str:
         return f"Start({self.processor_id})"
@@ -63,6 +67,12 @@ class Stop(Message, frozen=True, tag="stop"):
     """Take a checkpoint and end."""
 
 
+class Sampling(Message, frozen=True, tag="sampling"):
+    """Somebody looks: send samples until they are ``upto`` bytes in all; None: nobody does any more."""
+
+    upto: int | None
+
+
 class Running(Message, frozen=True, tag="running"):
     """The plan is made, source and sink are open."""
 
@@ -71,6 +81,14 @@ class Heartbeat(Message, frozen=True, tag="heartbeat"):
     """The worker lives. ``stats``: BSON of its statistics when they are newer than the last ones sent."""
 
     stats: bytes | None = None
+
+
+class Samples(Message, frozen=True, tag="samples"):
+    """Copies of documents that left the pipeline. ``dropped``: so many more passed since the last ones."""
+
+    documents: list[bytes]
+    form: Literal["bson", "json"]
+    dropped: int = 0
 
 
 class Checkpoint(Message, frozen=True, tag="checkpoint"):
@@ -99,5 +117,5 @@ class Failed(Message, frozen=True, tag="failed"):
         return self.kind in ("user", "memory")
 
 
-ToWorker = Start | Acknowledged | Stop
-ToSupervisor = Running | Heartbeat | Checkpoint | Stopped | Failed
+ToWorker = Start | Acknowledged | Stop | Sampling
+ToSupervisor = Running | Heartbeat | Samples | Checkpoint | Stopped | Failed

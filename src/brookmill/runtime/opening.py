@@ -24,14 +24,21 @@ from brookmill.runtime.checkpoint import Checkpoint
 from brookmill.runtime.dead_letters import DeadLetters, Dropped
 from brookmill.runtime.flow import Flow
 from brookmill.runtime.messages import Start
+from brookmill.runtime.sampler import SampledLetters, SampledSink, Sampler, ShownOnly
 
 
-def opened(start: Start, clock: Clock) -> Flow:
-    """The flow that ``start`` describes, everything open. Raises PlanError and ConnectionFailed."""
+def opened(start: Start, clock: Clock, sampler: Sampler) -> Flow:
+    """The flow that ``start`` describes, everything open, which shows ``sampler`` what leaves it.
+
+    Raises PlanError and ConnectionFailed.
+    """
     connections = {name: _connection(data) for name, data in start.connections.items()}
     options: Document = parse_json(start.options) if start.options else {}
     planned = plan(
-        parse_json(start.pipeline), connections, stream_meta_field=options.get("streamMetaFieldName")
+        parse_json(start.pipeline),
+        connections,
+        sinkless=start.ephemeral,
+        stream_meta_field=options.get("streamMetaFieldName"),
     )
     resumed = None if start.checkpoint is None else Checkpoint.decode(start.checkpoint)
     opening = Opening(
@@ -48,7 +55,13 @@ def opened(start: Start, clock: Clock) -> Flow:
         clusters=start.clusters,
         connections=connections,
     )
-    return assembled(planned, opening, lambda: _dead_letters(start, opening), resumed)
+    return assembled(
+        planned,
+        opening,
+        lambda: SampledLetters(_dead_letters(start, opening), sampler),
+        resumed,
+        outlet=lambda sink: SampledSink(sink or ShownOnly(), sampler),
+    )
 
 
 def assembled(

@@ -14,6 +14,7 @@ from brookmill.clock import Clock
 from brookmill.config import Settings
 from brookmill.domain.processor import Processor, State
 from brookmill.runtime.assignment import assignment
+from brookmill.runtime.audience import Audience
 from brookmill.runtime.launcher import Launcher, Worker
 from brookmill.runtime.messages import (
     Acknowledged,
@@ -21,6 +22,7 @@ from brookmill.runtime.messages import (
     Failed,
     Heartbeat,
     Running,
+    Samples,
     Stop,
     Stopped,
     ToSupervisor,
@@ -67,6 +69,7 @@ class Watch:
         self._lock = threading.Lock()
         self._worker: Worker | None = None
         self._stats: bytes | None = None
+        self.audience = Audience()
         self._thread = threading.Thread(target=self._run, name=f"watch-{self._id}", daemon=True)
         self._log = log.bind(processor=processor.name, processor_id=self._id, generation=self._generation)
         self.failure: Failed | None = None
@@ -112,6 +115,7 @@ class Watch:
                 text = f"An internal error occurred: {type(error).__name__}"
                 self._goes_on(Failed(error=text, kind="internal"))
             self._known.set()
+        self.audience.end(None if self.failure is None else self.failure.error)
 
     def _goes_on(self, failure: Failed) -> bool:
         """Wait before the next try; False when there is none."""
@@ -150,6 +154,7 @@ class Watch:
         except (EOFError, msgspec.DecodeError):
             last = None
         finally:
+            self.audience.begin(None)
             with self._lock:
                 self._worker = None
             status = worker.end(_GRACE if self._ending.is_set() else 0)
@@ -163,6 +168,7 @@ class Watch:
         while True:
             message = worker.channel.receive(_LOOK)
             now = self._clock.monotonic()
+            self.audience.look()
             if message is None:
                 if now - heard > self._settings.heartbeat_timeout:
                     return Failed(error="The worker gave no sign of life", kind="internal")
@@ -181,7 +187,10 @@ class Watch:
         match message:
             case Running():
                 self._log.info("worker runs", pid=worker.pid)
+                self.audience.begin(worker.channel.send)
                 self._known.set()
+            case Samples():
+                self.audience.hear(message)
             case Heartbeat(stats=stats) if stats is not None:
                 self._stats = stats
             case Checkpoint(sequence=sequence, data=data):

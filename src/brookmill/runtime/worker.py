@@ -29,6 +29,7 @@ from brookmill.runtime.flow import Flow
 from brookmill.runtime.heap import keep_heap
 from brookmill.runtime.messages import Failed, Running, Start, Stopped, ToSupervisor, ToWorker
 from brookmill.runtime.opening import opened
+from brookmill.runtime.sampler import Sampler
 
 #: Seconds the supervisor may take to keep the last checkpoint.
 _LAST_WORD = 30.0
@@ -59,6 +60,7 @@ class Loop:
         self._name |= {"scaleFactor": Int64(1)}
         self._memory = TIERS[start.tier].memory
         self._interval = start.checkpoint_interval
+        self._keeps = not start.ephemeral
         self._flow = flow
         self._control = control
         self._channel = channel
@@ -97,7 +99,7 @@ class Loop:
 
     def _checkpoint(self) -> None:
         checkpoint = self._flow.checkpoint()
-        if checkpoint is not None:
+        if checkpoint is not None and self._keeps:
             self._sequence += 1
             self._pending = checkpoint
             self._channel.send(messages.Checkpoint(sequence=self._sequence, data=checkpoint.encode()))
@@ -137,10 +139,13 @@ def failure(error: BaseException) -> Failed:
 
 def serve(channel: Channel[ToWorker, ToSupervisor], start: Start, clock: Clock) -> ToSupervisor:
     """Run what ``start`` describes until told to stop; answer the last word to the supervisor."""
-    control = Control(channel)
+    control = Control(channel, clock)
+    origin = {"processorName": start.name, "workspaceName": start.workspace}
+    sampler = Sampler(channel.send, clock, control.stopping, origin=origin, patient=start.ephemeral)
+    control.allow = sampler.allow
     control.start()
     try:
-        flow = opened(start, clock)
+        flow = opened(start, clock, sampler)
         try:
             channel.send(Running())
             Loop(start, flow, control, channel, clock).run()
