@@ -179,6 +179,48 @@ def test_a_slow_sink_makes_batches_small_and_a_quick_one_large(monkeypatch: pyte
     assert sizes[:11] == [1, 2, 4, 8, 8, 4, 2, 1, 1, 2, 4]
 
 
+class Scripted:
+    """A source of batches of so many documents, as far as it may; the times between are idle."""
+
+    def __init__(self, counts: list[int], text: bytes = b'{"t":1700000000000}') -> None:
+        self.counts = counts
+        self.text = text
+        self.limits: list[int] = []
+
+    def read(self, limit: int, timeout: float) -> Batch:
+        self.limits.append(limit)
+        count = min(limit, self.counts.pop(0))
+        return Batch([self.text] * count, [START] * count)
+
+
+def test_idle_turns_do_not_make_batches_large(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A burst after a silence, towards a slow outside, must not become a turn of many minutes."""
+    monkeypatch.setattr(module, "BATCH_LIMIT", 1000)
+
+    class Slow(Outside):
+        def write(self, output: Output) -> list[DeadLetter]:
+            flow._clock.advance(0.6 * len(output))  # type: ignore[attr-defined]
+            return []
+
+    flow = opened([], Slow(), None)
+    source = Scripted([9] * 3 + [0] * 20 + [1000] * 3)
+    flow._source = source  # type: ignore[assignment]
+    for _ in range(26):
+        flow.turn()
+    assert max(source.limits) <= 2
+
+
+def test_large_documents_make_batches_small(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(module, "BATCH_LIMIT", 1000)
+    monkeypatch.setattr(module, "BATCH_BYTES", 100_000)
+    flow = opened([], Outside(), None)
+    source = Scripted([1000] * 20, b'{"t":1700000000000,"a":"%s"}' % (b"x" * 20_000))
+    flow._source = source  # type: ignore[assignment]
+    for _ in range(20):
+        flow.turn()
+    assert source.limits == [1, 2, *[4] * 18]
+
+
 def test_idle_partitions_reach_the_program_without_documents() -> None:
     batches = [
         Batch([b'{"t":%d}' % START], [START], partitions=[0], partition_count=2),

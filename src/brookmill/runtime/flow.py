@@ -26,8 +26,9 @@ if TYPE_CHECKING:
 BATCH_LIMIT = 1000
 PATIENCE = 0.05
 #: Batches that take longer than so many seconds are made smaller: a slow sink must not delay checkpoints and
-#: stops.
+#: stops. So are those of more bytes: decoded, a document takes many times its size.
 LONGEST_TURN = 1.0
+BATCH_BYTES = 8 * 1024**2
 #: What the statistics of the window stage tell of the whole.
 _OPEN_WINDOWS = ("minOpenWindowStartTime", "maxOpenWindowStartTime")
 
@@ -81,6 +82,7 @@ class Flow:
         batch = self._source.read(self._limit, PATIENCE)
         begun = self._clock.monotonic()
         now = int(self._clock.now() * 1000)
+        size = self._counts.input_size
         if batch.values or batch.refused:
             self._idle_since = None
             before = self._counts.output
@@ -96,8 +98,9 @@ class Flow:
         self._pass_on(*self._program.tick(now, self._idle_since))
         if isinstance(self._sink, Timely):
             self._bury(self._sink.tick())
-        slow = self._clock.monotonic() - begun > LONGEST_TURN
-        self._limit = max(1, self._limit // 2) if slow else min(BATCH_LIMIT, self._limit * 2)
+        if documents := len(batch.values) + len(batch.refused):
+            seconds, size = self._clock.monotonic() - begun, self._counts.input_size - size
+            self._limit = _next_limit(self._limit, documents, seconds, size)
 
     def finish(self) -> None:
         """Write what open windows hold: the input is at its end."""
@@ -202,3 +205,16 @@ class Flow:
             self._changed = True
             self._counts.dlq += len(letters)
             self._counts.dlq_size += self._dead_letters.write(letters)
+
+
+def _next_limit(limit: int, documents: int, seconds: float, size: int) -> int:
+    """How many documents to read after a batch of so many: twice as many, if such can be done in time.
+
+    What was idle says nothing: a burst that comes next may be as slow as ever.
+    """
+    most = min(BATCH_LIMIT, limit * 2)
+    if seconds > 0:
+        most = min(most, round(documents * LONGEST_TURN / seconds))
+    if size > 0:
+        most = min(most, documents * BATCH_BYTES // size)
+    return max(1, most)
