@@ -5,17 +5,24 @@ from __future__ import annotations
 from typing import Any
 
 import bson
+from bson.binary import UuidRepresentation
+from bson.codec_options import CodecOptions
 
 from brookmill.connections import document_size
 from brookmill.errors import DocumentError
 from brookmill.mql import parse_json
 from brookmill.mql.size import MAX_DOCUMENT
+from brookmill.mql.values import Document, deeper_than
 
 #: Stands for a document whose parts, shared in memory, would never end when written out.
 _TOO_LARGE = "the document is too large to be shown"
 _TEXT_LIMIT = 1 << 20
 #: MongoDB's limit for a document, less room for what stands around it.
 _SIZE_LIMIT = 16 * 1024 * 1024 - (1 << 16)
+#: What a server keeps is nested 180 levels deep at most; some stand around it.
+_DEPTH = 170
+
+CODEC: CodecOptions[Document] = CodecOptions(uuid_representation=UuidRepresentation.STANDARD)
 
 
 def shown(document: Any) -> Any:
@@ -32,17 +39,23 @@ def shown(document: Any) -> Any:
         return document
 
 
-def storable(document: Any) -> Any:
-    """``document``, or its text where BSON cannot hold it (integers beyond 64 bits, more than 16 MB)."""
+def storable(document: Any, limit: int = _SIZE_LIMIT) -> Any:
+    """``document``, or its text where a collection cannot hold it: integers beyond 64 bits, broken text, more
+    than ``limit`` bytes, many levels.
+    """
     try:
         size = document_size({"doc": document})
         if size >= MAX_DOCUMENT:
             return _TOO_LARGE
-        fits = size < _SIZE_LIMIT and bool(bson.encode({"doc": document}))
+        fits = size < limit and not deeper_than(document, _DEPTH) and bool(_encoded(document))
     except (bson.errors.BSONError, OverflowError, ValueError, TypeError, RecursionError):
         fits = False
-    return document if fits else repr(document)[:_TEXT_LIMIT]
+    return document if fits else repr(document)[: min(limit, _TEXT_LIMIT)]
 
 
 def encoded(document: Any) -> bytes:
-    return bson.encode({"doc": storable(document)})
+    return _encoded(storable(document))
+
+
+def _encoded(document: Any) -> bytes:
+    return bson.encode({"doc": document}, codec_options=CODEC)

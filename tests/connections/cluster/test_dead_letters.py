@@ -16,6 +16,7 @@ from brookmill.connections.cluster import Cluster
 from brookmill.connections.cluster.dead_letters import ClusterDeadLetters
 from brookmill.connections.cluster.namespace import Namespace
 from brookmill.errors import ConnectionFailed
+from brookmill.mql.values import deeper_than
 from brookmill.runtime.dead_letters import Dropped
 from brookmill.testing.mongod import Mongod, mongod
 
@@ -86,6 +87,52 @@ def test_a_document_beyond_the_limit_is_kept_shortened(cluster: Mongod) -> None:
     letters.flush()
     letters.close()
     assert cluster.documents("db.dlq")[0]["doc"].startswith("{'a': 'xxx")
+
+
+def nested(depth: int) -> Any:
+    value: Any = 1
+    for _ in range(depth):
+        value = {"a": value}
+    return value
+
+
+@pytest.mark.parametrize(
+    ("document", "meta"),
+    [
+        pytest.param({}, {"big": 2**70}, id="a number beyond BSON in the metadata"),
+        pytest.param({}, {"text": "\ud800"}, id="text that is none in the metadata"),
+        pytest.param({}, {"big": "x" * (17 * 1024 * 1024)}, id="large metadata"),
+        pytest.param(
+            {"a": "x" * (12 * 1024 * 1024)}, {"b": "x" * (12 * 1024 * 1024)}, id="both too large together"
+        ),
+        pytest.param(nested(190), {}, id="a deep document"),
+        pytest.param({}, nested(190), id="deep metadata"),
+    ],
+)
+def test_no_letter_can_stop_the_others(cluster: Mongod, document: Any, meta: dict[str, Any]) -> None:
+    letters = collected(cluster.uri)
+    letters.write([letter({"n": 1}), letter(document, meta), letter({"n": 2})])
+    letters.flush()
+    letters.close()
+    first, odd, last = cluster.documents("db.dlq")
+    assert (first["doc"], last["doc"]) == ({"n": 1}, {"n": 2})
+    assert odd["errInfo"] == {"reason": LATE}
+    assert not deeper_than(odd, 180)  # a real server takes no more
+
+
+def test_a_reason_that_is_no_text_is_kept_readable(cluster: Mongod) -> None:
+    letters = collected(cluster.uri)
+    letters.write([DeadLetter("cannot convert \ud800", "ProjectOperator", {}, {})])
+    letters.flush()
+    letters.close()
+    assert cluster.documents("db.dlq")[0]["errInfo"] == {"reason": "cannot convert ?"}
+
+
+def test_large_letters_are_written_before_they_take_much_memory(cluster: Mongod) -> None:
+    letters = collected(cluster.uri)
+    letters.write([letter({"n": n, "a": "x" * (6 * 1024 * 1024)}) for n in range(4)])
+    assert len(cluster.documents("db.dlq")) >= 2
+    letters.close()
 
 
 def test_many_are_written_before_the_flush_so_that_memory_stays_bounded(cluster: Mongod) -> None:
