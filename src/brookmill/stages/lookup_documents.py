@@ -41,8 +41,8 @@ class LookupDocuments:
 
     def found(self, let: Document, now: Callable[[], int]) -> list[Document]:
         """What the pipeline gives. Raises DocumentError."""
-        env: Env = {"ROOT": {}, "CURRENT": {}, "@meta": {}, "@now": now}
-        env |= {name: let.get(name, MISSING) for name in self.variables}
+        variables = {name: let.get(name, MISSING) for name in self.variables}
+        env: Env = {"ROOT": {}, "CURRENT": {}, "@meta": {}, "@now": now, **variables}
         documents: Value = self.documents.evaluate(env)
         if type(documents) is not list or not all(type(one) is dict for one in documents):
             raise DocumentError("$documents must give an array of objects")
