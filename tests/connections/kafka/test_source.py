@@ -305,3 +305,25 @@ def test_a_login_that_is_refused_fails_for_good_and_tells_no_secret(broker: Brok
         KafkaSource(connection, options, Opening("p", SystemClock(), outside=LOCAL))
     assert not failure.value.retry
     assert "hush" not in str(failure.value)
+
+
+def test_a_position_with_more_partitions_than_the_tier_allows_is_no_way_round_it(broker: Broker) -> None:
+    topic = broker.topic(4)
+    position = [[topic, number, Int64(0)] for number in range(4)]
+    with (
+        pytest.raises(ConnectionFailed, match="more partitions than the 3") as failure,
+        opened(broker, topic, position),
+    ):
+        pass
+    assert (failure.value.retry, failure.value.code) == (False, 420)
+
+
+def test_a_topic_that_outgrows_the_tier_is_not_read_in_part(
+    broker: Broker, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("brookmill.connections.kafka.source._DISCOVERY", 0.2)
+    topic = broker.topic(3)
+    with opened(broker, topic) as source:
+        broker.grow(topic, 4)
+        with pytest.raises(ConnectionFailed, match="more partitions than the 3"):
+            wait_until(lambda: source.read(10, 0.05) and False, seconds=10)

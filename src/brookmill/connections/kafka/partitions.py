@@ -36,6 +36,14 @@ class Partition:
     checkpoint: int | None = None
 
 
+class TooManyPartitionsError(ConnectionFailed):
+    """More than the tier allows; the processor must not go on without some of them."""
+
+    def __init__(self, limit: int) -> None:
+        text = f"the topics have more partitions than the {limit} that the tier allows"
+        super().__init__(text, retry=False, code=420, name="StreamProcessorInvalidOptions")
+
+
 class Partitions:
     """In the order in which they were first seen: an index is a partition's number for ever."""
 
@@ -77,18 +85,17 @@ class Partitions:
 
     def discover(self, reset: str, now: float, *, first: bool) -> None:
         """Take up what the topics have and this has not. Raises ConnectionFailed, 419 for a topic without
-        any.
+        any, and TooManyPartitionsError.
 
         ``first``: nothing was ever read, so the group's offsets count, then ``reset``. A partition that came
         into being later is newer than "latest" was at first: it is read from its beginning, so nothing is
         lost.
         """
         new = [p for topic in self._topics for p in self._numbers(topic) if p not in self.index]
+        if self._limit is not None and len(self) + len(new) > self._limit:
+            raise TooManyPartitionsError(self._limit)
         if not new:
             return
-        if self._limit is not None and len(self) + len(new) > self._limit:
-            text = f"the topics have more partitions than the {self._limit} that the tier allows"
-            raise ConnectionFailed(text, retry=False, code=420)
         starts = self._starts(new, reset) if first else self._starts(new, "earliest")
         if first:
             starts |= self._committed(new)

@@ -14,7 +14,7 @@ from brookmill.connections import Batch, Opening
 from brookmill.connections.kafka.client import CONSUMER_KEYS, admitted, allowed
 from brookmill.connections.kafka.decoder import Decoder, Message
 from brookmill.connections.kafka.options import KafkaSourceOptions, Reset
-from brookmill.connections.kafka.partitions import Partitions
+from brookmill.connections.kafka.partitions import Partitions, TooManyPartitionsError
 from brookmill.connections.kafka.trouble import Trouble, failed, hopeless
 from brookmill.connections.schema_registry import open_registry
 from brookmill.errors import ConnectionFailed
@@ -132,6 +132,8 @@ class KafkaSource:
         self._discover_at = now + _DISCOVERY
         try:
             self._partitions.discover(self._reset, now, first=False)
+        except TooManyPartitionsError:
+            raise
         except ConnectionFailed as e:
             log.warning("looking for new partitions failed", error=str(e))
 
