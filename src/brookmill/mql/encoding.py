@@ -20,6 +20,8 @@ from brookmill.mql.errors import MQLError
 from brookmill.mql.size import bounded_document
 from brookmill.mql.values import (
     DATETIME_MAX_MS,
+    INT32_MAX,
+    INT32_MIN,
     Value,
     ms_from_date,
     type_name,
@@ -74,6 +76,25 @@ def encoder(encoding: Encoding = RELAXED) -> Callable[[Value], bytes]:
         return exact(value) if b"null" in text else text
 
     return encode
+
+
+def faithful(value: Value) -> bytes:
+    """``value`` as JSON text that reads back as the very same: relaxed wherever that keeps the type.
+
+    Raises MQLError as ``encoder`` does.
+    """
+    open_growth()
+    try:
+        return orjson.dumps(_plain(value, _faithful, False))
+    except (orjson.JSONEncodeError, RecursionError) as e:
+        raise MQLError(f"the document cannot be written as JSON: {e}", 15) from None
+    finally:
+        close_growth()
+
+
+def _faithful(value: Value, kind: str) -> Any:
+    small = kind == "long" and INT32_MIN <= value <= INT32_MAX
+    return _canonical(value, kind) if small else _relaxed(value, kind)
 
 
 def exact_encoder(encoding: Encoding) -> Callable[[Value], bytes]:

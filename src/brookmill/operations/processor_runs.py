@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import datetime as dt
-from typing import Literal
+from collections.abc import Mapping
+from typing import Any, Literal
 
 import msgspec
 from msgspec import UNSET, UnsetType
@@ -92,8 +93,17 @@ def stop_processor(call: Call, group_id: str, tenant_name: str, processor_name: 
     call.supervisor.stop(processor.id)
 
 
-def start(call: Call, workspace: Workspace, processor: Processor, sent: StartOptions | None = None) -> None:
-    """Start ``processor``; a started one stays as it is. Raises STREAM_PROCESSOR_GENERIC_ERROR."""
+def start(
+    call: Call,
+    workspace: Workspace,
+    processor: Processor,
+    sent: StartOptions | None = None,
+    start_at: Mapping[str, Any] | None = None,
+) -> None:
+    """Start ``processor``; a started one stays as it is. Raises STREAM_PROCESSOR_GENERIC_ERROR.
+
+    ``start_at``: where to begin, instead of the ``startAtOperationTime`` in ``sent``.
+    """
     if processor.state == State.STARTED:
         return
     sent = sent or StartOptions()
@@ -113,12 +123,13 @@ def start(call: Call, workspace: Workspace, processor: Processor, sent: StartOpt
         fail(processor, problem)
     if sent.autoscaling is not UNSET:
         _keep_options(call, processor, options)
-    start_at = _start_at(call, workspace, processor, sent)
+    start_at = _start_at(call, workspace, processor, sent, start_at)
     ready = msgspec.structs.replace(processor, effective_tier=tier)
     try:
         call.supervisor.start(ready, resume_from_checkpoint=sent.resume_from_checkpoint, start_at=start_at)
     except (ConnectionFailed, PlanError, UserError) as e:
-        fail(processor, str(e))
+        code = getattr(e, "code", None)
+        fail(processor, str(e), wire_code=code if isinstance(code, int) else None)
     except KeyError:
         name, group_id = processor.name, workspace.group_id
         raise UserError("STREAM_PROCESSOR_NOT_FOUND_FOR_NAME", name, group_id, workspace.name) from None
@@ -138,19 +149,30 @@ def _named(call: Call, group_id: str, tenant_name: str, name: str) -> tuple[Work
 
 
 def _start_at(
-    call: Call, workspace: Workspace, processor: Processor, sent: StartOptions
-) -> dict[str, dt.datetime] | None:
+    call: Call,
+    workspace: Workspace,
+    processor: Processor,
+    sent: StartOptions,
+    wanted: Mapping[str, Any] | None,
+) -> Mapping[str, Any] | None:
     """Where a change stream is to begin. Raises INVALID_ATTRIBUTE or VALIDATION_ERROR."""
-    text = sent.start_at_operation_time
+    wanted = wanted or _operation_time(sent.start_at_operation_time)
+    if not wanted:
+        return None
+    source = msgspec.json.decode(processor.pipeline)[0].get("$source", {})
+    with call.store.read() as session:
+        connection = session.connection(workspace, str(source.get("connectionName")))
+    if not isinstance(connection, Cluster):
+        [name] = wanted
+        raise UserError("VALIDATION_ERROR", f"{name} needs a $source that reads a change stream")
+    return wanted
+
+
+def _operation_time(text: str | UnsetType) -> Mapping[str, Any] | None:
     if text is UNSET:
         return None
     try:
         time = dt.datetime.fromisoformat(text)
     except ValueError:
         raise UserError("INVALID_ATTRIBUTE", "startAtOperationTime") from None
-    source = msgspec.json.decode(processor.pipeline)[0].get("$source", {})
-    with call.store.read() as session:
-        connection = session.connection(workspace, str(source.get("connectionName")))
-    if not isinstance(connection, Cluster):
-        raise UserError("VALIDATION_ERROR", "startAtOperationTime needs a $source that reads a change stream")
     return {"startAtOperationTime": time if time.tzinfo else time.replace(tzinfo=dt.UTC)}

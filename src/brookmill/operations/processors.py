@@ -86,10 +86,10 @@ def create_processor(call: Call, group_id: str, tenant_name: str) -> Any:
     """Add a processor whose pipeline fits the connections of its workspace; it does not run yet."""
     with call.store.read() as session:
         workspace = find_workspace(session, group_id, tenant_name)
-        connections = _connections(session, workspace)
+        connections = connections_in(session, workspace)
     sent = Body.parse(call.body).into(NewProcessor, read_only=_READ_ONLY)
     processor = _made(call, workspace, sent)
-    _check(processor, workspace, connections)
+    check(processor, workspace, connections)
     with call.store.write() as session:
         if find_workspace(session, group_id, tenant_name).id != workspace.id:  # deleted and made again
             raise UserError("STREAM_TENANT_NOT_FOUND_FOR_NAME", group_id, tenant_name)
@@ -149,7 +149,7 @@ def update_processor(call: Call, group_id: str, tenant_name: str, processor_name
         now = _updated(call, workspace, kept, sent)
         if now.name != kept.name:
             _refuse_taken(session, workspace, now.name)
-        _check(now, workspace, _connections(session, workspace))
+        check(now, workspace, connections_in(session, workspace))
         session.replace_processor(now)
         if not sent.options.resume_from_checkpoint:
             session.remove_checkpoint(now.id)
@@ -227,12 +227,26 @@ def _options(workspace: Workspace, kept: Options, sent: ProcessorOptions, tier: 
     return options_text(options)
 
 
-def _check(processor: Processor, workspace: Workspace, connections: Mapping[str, Connection]) -> None:
-    """Refuse what cannot run: a pipeline without a plan, a dead letter queue that is no collection."""
+def check(
+    processor: Processor,
+    workspace: Workspace,
+    connections: Mapping[str, Connection],
+    *,
+    sinkless: bool = False,
+) -> None:
+    """Refuse what cannot run: a pipeline without a plan, a dead letter queue that is no collection.
+
+    ``sinkless``: the pipeline may end without a sink.
+    """
     options = options_of(processor.options)
     field = options.stream_meta_field_name
     try:
-        plan(parse_json(processor.pipeline), connections, stream_meta_field=None if field is UNSET else field)
+        plan(
+            parse_json(processor.pipeline),
+            connections,
+            sinkless=sinkless,
+            stream_meta_field=None if field is UNSET else field,
+        )
     except PlanError as e:
         fail(processor, e.message, ".".join(map(str, ("pipeline", *e.path))), wire_code=e.code)
     except MQLError as e:
@@ -253,7 +267,8 @@ def _check(processor: Processor, workspace: Workspace, connections: Mapping[str,
         fail(processor, problem)
 
 
-def _connections(session: Session, workspace: Workspace) -> dict[str, Connection]:
+def connections_in(session: Session, workspace: Workspace) -> dict[str, Connection]:
+    """All connections of the workspace by name."""
     return {str(connection.name): connection for connection in session.connections(workspace)}
 
 

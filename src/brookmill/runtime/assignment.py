@@ -6,6 +6,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
 import bson
+import msgspec
 
 from brookmill.config import Settings
 from brookmill.connections.cluster import Cluster
@@ -35,6 +36,15 @@ def assignment(
         if processor is None or (processor.generation, processor.state) != (generation, State.STARTED):
             return None
         return _start(session, processor, settings, start_at)
+
+
+def trial(store: Store, processor: Processor, settings: Settings) -> Start:
+    """For an ephemeral processor, which is in no store. Raises KeyError when its workspace is gone."""
+    with store.read() as session:
+        start = _start(session, processor, settings, None)
+    if start is None:
+        raise KeyError(processor.workspace_id)
+    return msgspec.structs.replace(start, ephemeral=True)
 
 
 def _start(

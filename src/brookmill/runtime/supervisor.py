@@ -13,7 +13,9 @@ from brookmill.clock import Clock
 from brookmill.config import Settings
 from brookmill.domain.processor import Processor, State
 from brookmill.errors import ConnectionFailed
+from brookmill.runtime.ephemerals import Ephemerals
 from brookmill.runtime.launcher import Launcher, LocalLauncher
+from brookmill.runtime.sample import Sample
 from brookmill.runtime.watch import Watch
 from brookmill.store import Store
 
@@ -29,7 +31,8 @@ class Supervisor:
 
     The supervisor alone writes ``state``, ``state_changed``, ``error``, ``generation`` and ``has_started`` of
     a processor once it exists, each change in one transaction of the store. Settings used:
-    ``checkpoint_interval``, ``heartbeat_timeout``, ``retry_budget``.
+    ``checkpoint_interval``, ``heartbeat_timeout``, ``retry_budget``. ``ephemerals``: processors that nobody
+    keeps.
     """
 
     def __init__(
@@ -42,6 +45,7 @@ class Supervisor:
         self._clock = clock
         self._settings = settings
         self._launcher = launcher or LocalLauncher()
+        self.ephemerals = Ephemerals(store, clock, settings, self._launcher)
         self._watches: dict[str, Watch] = {}
         self._turns: dict[str, threading.Lock] = {}
         self._lock = threading.Lock()
@@ -148,6 +152,14 @@ class Supervisor:
         watch = self._watches.get(processor_id)
         return None if watch is None else watch.stats
 
+    def sample(self, processor_id: str, sample: Sample) -> bool:
+        """Fill ``sample`` with what leaves the processor from now on; False: no worker is watched."""
+        watch = self._watches.get(processor_id)
+        if watch is None:
+            return False
+        watch.audience.join(sample)
+        return True
+
     def all_stats(self) -> Iterator[tuple[Processor, dict[str, Any]]]:
         """Every processor whose worker runs, as it was when started, with its ``stats``."""
         for watch in list(self._watches.values()):
@@ -155,7 +167,11 @@ class Supervisor:
                 yield watch.processor, stats
 
     def close(self) -> None:
-        """Let all workers take a checkpoint and end. States stay STARTED: ``recover`` resumes them."""
+        """Let all workers take a checkpoint and end. States stay STARTED: ``recover`` resumes them.
+
+        Ephemeral processors just end.
+        """
+        self.ephemerals.close()
         watches = list(self._watches.values())
         for watch in watches:
             watch.tell()

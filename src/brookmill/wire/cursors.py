@@ -7,7 +7,7 @@ import threading
 from dataclasses import dataclass
 from typing import Final
 
-from brookmill.runtime.sample import Sample
+from brookmill.runtime.sample import IDLE, Sample
 from brookmill.wire.errors import CommandError
 
 #: Open cursors of a workspace at most.
@@ -48,7 +48,12 @@ class Cursors:
     def find(self, number: int, workspace_id: str, processor: str) -> Sample:
         """Raises CommandError."""
         cursor = self._open.get(number)
-        if cursor is None or (cursor.workspace_id, cursor.processor) != (workspace_id, processor):
+        known = cursor is not None and not cursor.sample.abandoned(IDLE)
+        if (
+            cursor is None
+            or not known
+            or (cursor.workspace_id, cursor.processor) != (workspace_id, processor)
+        ):
             raise CommandError(f"cursor id {number} not found", 43)
         return cursor.sample
 

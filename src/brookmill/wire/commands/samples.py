@@ -1,0 +1,110 @@
+"""Commands that look at what processors put out. Cursors belong to the workspace, not to a connection."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+from typing import Final
+
+import bson
+from bson import Int64
+from bson.raw_bson import RawBSONDocument
+
+from brookmill.mql import MQLError, parse_json
+from brookmill.mql.values import Document
+from brookmill.operations import Call as Asked
+from brookmill.operations import samples
+from brookmill.operations.shell import workspace_of
+from brookmill.runtime.sample import Sample, Shown
+from brookmill.wire.commands import Call, command
+from brookmill.wire.errors import CommandError
+from brookmill.wire.message import CODEC
+
+#: Documents in a batch unless the client says so. Engine reference, section 5.3.
+_BATCH: Final = 5
+#: Bytes in a reply, but for a document that is longer.
+_REPLY: Final = 4 * 1024 * 1024
+#: Seconds that a fetch is held while there is nothing to show: short enough for Ctrl-C and time-outs.
+HELD: Final = 1.0
+#: Seconds that a client whose connection is lost has to fetch over another one.
+_GRACE: Final = 3.0
+
+
+@command("processStreamProcessor", needs="processStreamProcessor", waits=True)
+def process(call: Call, asked: Asked) -> Document:
+    arguments = call.arguments
+    pipeline = arguments.required_pipeline(call.name)
+    options = arguments.document("options") or {}
+    arguments.end()
+    workspace, name, sample = samples.process(asked, pipeline, options)
+    cursor = call.door.cursors.open(workspace.id, name, sample)
+    return {"name": name, "cursorId": Int64(cursor)}
+
+
+@command("startSampleStreamProcessor", needs="sampleStreamProcessor")
+def start_sample(call: Call, asked: Asked) -> Document:
+    arguments = call.arguments
+    name = arguments.text(call.name)
+    limit = arguments.number("limit", 0, least=0, most=2**31 - 1)
+    arguments.end()
+    workspace, sample = samples.sample(asked, name, limit or None)
+    cursor = call.door.cursors.open(workspace.id, name, sample)
+    return {"cursorId": Int64(cursor), "firstBatch": []}
+
+
+@command("getMoreSampleStreamProcessor", needs="getMoreSampleStreamProcessor")
+async def get_more_sample(call: Call, asked: Asked) -> Document:
+    """Held for a second while there is nothing. Its reply serves the shell and every driver's draft."""
+    arguments = call.arguments
+    name = arguments.text(call.name)
+    number = arguments.number("cursorId", 0, least=-(2**63), most=2**63 - 1)
+    size = arguments.number("batchSize", _BATCH, least=0, most=2**31 - 1) or _BATCH
+    arguments.end()
+    workspace = await call.door.threads.run(lambda: workspace_of(asked))
+    sample = call.door.cursors.find(number, workspace.id, name)
+    if sample.worth_waiting:
+        await _news(sample)
+    messages = await call.door.threads.run(lambda: [_read(one) for one in sample.take(size, _REPLY)])
+    over = sample.finished and not (sample.failure and messages)  # an error comes after all documents
+    if over:
+        call.door.cursors.close(number)
+        if sample.failure is not None:
+            raise CommandError(f"Failed to sample stream processor results: {sample.failure}", 125)
+    reply: Document = {"cursorId": Int64(0 if over else number), "messages": messages}
+    if sample.dropped:
+        reply["droppedMessageCount"] = Int64(sample.dropped)
+    return reply if call.peer.is_mongosh else {**reply, "nextBatch": messages}
+
+
+async def _news(sample: Sample) -> None:
+    """Wait until there is something to fetch. When the connection is lost meanwhile, the sample ends soon."""
+    loop, news = asyncio.get_running_loop(), asyncio.Event()
+    lost = True
+    sample.hold(lambda: _wake(loop, news))
+    try:
+        with contextlib.suppress(TimeoutError):
+            if sample.worth_waiting:
+                async with asyncio.timeout(HELD):
+                    await news.wait()
+        lost = False
+    finally:
+        sample.hold(None)
+        if lost:
+            sample.hang_up(_GRACE)
+
+
+def _wake(loop: asyncio.AbstractEventLoop, news: asyncio.Event) -> None:
+    with contextlib.suppress(RuntimeError):  # the door has closed meanwhile
+        loop.call_soon_threadsafe(news.set)
+
+
+def _read(shown: Shown) -> Document | RawBSONDocument:
+    """The document as BSON; what the sink got as JSON is read again, as a consumer would."""
+    if shown.form == "bson":
+        return RawBSONDocument(shown.data)
+    try:
+        document = parse_json(shown.data)
+        bson.encode(document, codec_options=CODEC)
+    except (MQLError, bson.errors.BSONError, OverflowError, ValueError, TypeError):
+        return {"text": shown.data.decode("utf-8", "replace")}
+    return document if type(document) is dict else {"value": document}
