@@ -12,6 +12,7 @@ from typing import Any
 
 import httpx
 import uvicorn
+from networks import add_networks
 
 from brookmill import http
 from brookmill.clock import SystemClock
@@ -196,6 +197,7 @@ def _seeded(services: Services, clock: ShiftedClock) -> Served:
             session.add_organization(organization)
         for group in (own, foreign, other):
             session.add_group(group)
+        add_networks(session, own.id)
     return Served(services, clock, a, b, own, foreign, other)
 
 

@@ -10,6 +10,34 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from http import HTTPStatus
+from typing import Literal
+
+#: What is wrong with an outside system, or with the way to it, in one word. docs/probes.md tells them apart.
+Fault = Literal[
+    "CERTIFICATE_EXPIRED",
+    "CERTIFICATE_INVALID",
+    "CERTIFICATE_NAME",
+    "CERTIFICATE_NOT_YET_VALID",
+    "CERTIFICATE_UNTRUSTED",
+    "CLIENT_CERTIFICATE",
+    "CREDENTIALS",
+    "DENIED",
+    "FAILED",
+    "FORBIDDEN_ADDRESS",
+    "MECHANISM",
+    "NOT_FOUND",
+    "NO_ADDRESS",
+    "NO_ANSWER",
+    "PROTOCOL",
+    "REDIRECTED",
+    "REFUSED",
+    "ROLE",
+    "SERVER_ERROR",
+    "SETTINGS",
+    "THROTTLED",
+    "UNDECODABLE",
+    "UNKNOWN_SCHEMA",
+]
 
 #: errorCode -> (HTTP status, text with one ``{}`` a parameter). Reference: Admin API contract, section c.6.
 CODES: dict[str, tuple[int, str]] = {
@@ -34,6 +62,25 @@ CODES: dict[str, tuple[int, str]] = {
         "Stream Kafka connection {0} is currently deploying. Please retry the request later.",
     ),
     "STREAM_NETWORKING_CANNOT_BE_MODIFIED": (400, "Stream networking cannot be modified."),
+    "STREAM_FAILOVER_CONNECTION_NOT_FOUND": (
+        404,
+        "No failover connection with ID {0} exists for Stream connection {1}.",
+    ),
+    "STREAM_FAILOVER_CONNECTION_ALREADY_EXISTS": (
+        409,
+        "Stream connection {0} already has a failover connection for region {1}.",
+    ),
+    "STREAM_PRIVATE_LINK_NOT_FOUND": (404, "Private Link with connection ID {0} not found."),
+    "STREAM_PRIVATE_LINK_ALREADY_EXISTS": (400, "A Private Link with the same settings already exists: {0}."),
+    "STREAM_PRIVATE_LINK_IN_USE": (400, "Private Link with connection ID {0} is in use."),
+    "STREAM_PRIVATE_LINK_CANNOT_BE_MODIFIED": (
+        409,
+        "Private Link with connection ID {0} is in state {1} and has a dnsDomain, which can be changed only "
+        "in state IDLE.",
+    ),
+    "STREAM_VPC_PEERING_CONNECTION_NOT_FOUND": (404, "VPC Peering connection {0} not found."),
+    "STREAM_PRIVATE_ENDPOINT_NOT_FOUND": (404, "Private endpoint with ID {0} not found."),
+    "STREAM_PRIVATE_ENDPOINT_ALREADY_EXISTS": (409, "A private endpoint with the ID {0} already exists."),
     "STREAM_PROCESSOR_NOT_FOUND_FOR_NAME": (
         404,
         "Stream processor with name {0} for project {1} and workspace {2} not found.",
@@ -133,14 +180,22 @@ class DocumentError(BrookmillError):
 class ConnectionFailed(BrookmillError):
     """An outside system failed. ``retry`` False: trying again cannot help (wrong password, unknown topic).
 
-    ``code`` and ``name`` are the stream engine's error code and its name where publicly known.
-    The text is shown to users: it must never hold a secret.
+    ``code`` and ``name`` are the stream engine's error code and its name where publicly known. ``fault``:
+    what is wrong, where that is known; a 420 is about the settings. The text is shown to users: it must never
+    hold a secret.
     """
 
     def __init__(
-        self, message: str, *, retry: bool = True, code: int | None = None, name: str | None = None
+        self,
+        message: str,
+        *,
+        retry: bool = True,
+        code: int | None = None,
+        name: str | None = None,
+        fault: Fault | None = None,
     ) -> None:
         super().__init__(message)
         self.retry = retry
         self.code = code
         self.name = name
+        self.fault: Fault | None = fault or ("SETTINGS" if code == 420 else None)

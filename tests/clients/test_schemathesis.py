@@ -17,6 +17,7 @@ import pytest
 import schemathesis
 from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
+from networks import LINK
 from schemathesis.checks import not_a_server_error
 from schemathesis.specs.openapi.checks import (
     content_type_conformance,
@@ -124,7 +125,17 @@ def names(served: Served, samples: dict[str, Any]) -> dict[str, list[str]]:
                 created=1.0,
             )
         )
+    failover = {"type": "Kafka", "bootstrapServers": "a:1", "region": "OHIO_USA"}
+    version = {"Accept": "application/vnd.atlas.2025-03-12+json"}
+    made = client.post(
+        f"{streams}/connections/{samples['Kafka']['name']}/failoverConnections",
+        json=failover,
+        headers=version,
+    )
     return {
+        "connectionId": [LINK],
+        "failoverConnectionId": [made.json()["id"]],
+        "id": ["pcx-00000000000000005"],
         "groupId": [served.own.id],
         "orgId": [served.a.id],
         "tenantName": [workspace.name],
@@ -156,6 +167,18 @@ def test_operation(
         "withGroupStreamSampleConnections": lambda _: region | {"name": new_name()},
         "createGroupStreamProcessor": lambda _: {"name": new_name(), "pipeline": PIPELINE},
         "updateGroupStreamProcessor": lambda _: {"name": "processor", "pipeline": PIPELINE},
+        "createGroupStreamConnectionFailoverConnection": lambda _: {
+            "type": "Kafka",
+            "bootstrapServers": "a:1",
+            "region": new_name(),
+        },
+        "updateGroupStreamConnectionFailoverConnection": lambda _: {"bootstrapServers": "b:1"},
+        "createGroupStreamPrivateLinkConnection": lambda _: {"provider": "AWS", "dnsDomain": new_name()},
+        "updateGroupStreamPrivateLinkConnection": lambda _: {"dnsDomain": new_name()},
+        "acceptGroupStreamVpcPeeringConnection": lambda _: {
+            "requesterAccountId": "555555555555",
+            "requesterVpcId": "vpc-00000000000000005",
+        },
     }
 
     @settings(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import sqlite3
 from collections.abc import Iterator
 from pathlib import Path
@@ -9,6 +10,7 @@ from typing import Any
 
 import httpx
 import pytest
+from networks import LINK
 
 from brookmill.testing import Server, server
 
@@ -36,6 +38,10 @@ def test_canaries(served: Server, samples: dict[str, Any]) -> None:
 
         region = {"cloudProvider": "AWS", "region": "VIRGINIA_USA"}
         assert ask("POST", streams, {"name": "ws", "dataProcessRegion": region}) == 200
+        target = {"provider": "AWS", "vendor": "MSK", "arn": "arn:aws:kafka:us-east-1:1:cluster/a"}
+        assert ask("POST", f"{streams}/privateLinkConnections", target) == 200
+        link = answers[-1].json()["_id"]
+        samples = json.loads(json.dumps(samples).replace(LINK, link))
         connections = f"{streams}/ws/connections"
         for sample in samples.values():
             one = f"{connections}/{sample['name']}"

@@ -11,6 +11,7 @@ from typing import Any
 
 import msgspec
 import pytest
+from networks import add_networks
 
 from brookmill.clock import VirtualClock
 from brookmill.config import Settings
@@ -96,6 +97,7 @@ def services(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Asker]:
     with store.write() as session:
         session.add_organization(Organization(id=ORG, name="Mill", created=1.0))
         session.add_group(Group(id=GROUP, org_id=ORG, name="Wheel", created=1.0))
+        add_networks(session, GROUP)
     yield Asker(store, supervisor, clock, settings)
     supervisor.close()
     store.close()

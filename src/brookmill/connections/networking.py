@@ -8,6 +8,7 @@ from typing import Literal
 import msgspec
 from msgspec import UNSET, UnsetType
 
+from brookmill.domain.connection import Connection
 from brookmill.domain.names import is_id
 
 PUBLIC = "PUBLIC"
@@ -53,6 +54,15 @@ IMMUTABLE_PUBLIC_PRIVATE = {
     "publicPrivateNetworking.access.type": PUBLIC,
     "publicPrivateNetworking.access.connectionId": None,
 }
+
+
+def access_of(connection: Connection) -> Access | PublicPrivateAccess | None:
+    """The way that a connection of any type goes; None when nothing about it was ever sent."""
+    for name in ("networking", "public_private_networking"):
+        networking: AnyNetworking = getattr(connection, name, UNSET)
+        if networking is not UNSET and networking.access is not UNSET:
+            return networking.access
+    return None
 
 
 def is_private(networking: AnyNetworking) -> bool:

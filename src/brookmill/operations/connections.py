@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-from functools import cache
 from typing import Any
 
 import msgspec
 
-from brookmill.connections import CONNECTIONS
 from brookmill.connections.kafka import Kafka
-from brookmill.domain.connection import Connection, changed, merged, missing, settled
+from brookmill.domain.connection import Connection, settled
 from brookmill.domain.names import name_problem, new_id
 from brookmill.domain.principal import PROJECT_READERS, STREAM_MANAGERS, STREAM_READERS
 from brookmill.domain.workspace import Workspace
@@ -17,10 +15,10 @@ from brookmill.errors import UserError
 from brookmill.operations import Call, Page, operation
 from brookmill.operations.answer import answer
 from brookmill.operations.body import Body
+from brookmill.operations.connection_body import created, updated
 from brookmill.operations.lookup import find_connection, find_workspace, started_with
+from brookmill.operations.networking import check_networking, check_unmoved
 from brookmill.store import Session
-
-_READ_ONLY = frozenset({"id", "state"})
 
 _LIST = "/groups/{groupId}/streams/{tenantName}/connections"
 _ONE = _LIST + "/{connectionName}"
@@ -49,16 +47,18 @@ def list_connections(call: Call, group_id: str, tenant_name: str) -> Page:
     since="2023-02-01",
     roles=STREAM_MANAGERS,
     aliases=("createStreamConnection",),
-    guess="length and characters of names",
+    guess="length and characters of names; what is said of a private link that is not there, and that a VPC "
+    "peering must be active",
 )
 def create_connection(call: Call, group_id: str, tenant_name: str) -> Any:
     """Add a connection; the server fills ``id``, ``region`` and ``state``, and what the type documents."""
     with call.store.read() as session:
         workspace = find_workspace(session, group_id, tenant_name)
     body = Body.parse(call.body)
-    connection = _ready_to_keep(call, workspace, _created(body))
+    connection = _ready_to_keep(call, workspace, _named(created(body, ("name", "type"))))
     with call.store.write() as session:
         workspace = find_workspace(session, group_id, tenant_name)
+        check_networking(session, workspace, connection, call.clock.now())
         if session.connection(workspace, str(connection.name)) is not None:
             raise UserError("STREAM_CONNECTION_NAME_ALREADY_EXISTS", str(connection.name))
         session.add_connection(workspace, connection)
@@ -94,7 +94,8 @@ def update_connection(call: Call, group_id: str, tenant_name: str, connection_na
     with call.store.write() as session:
         workspace = find_workspace(session, group_id, tenant_name)
         kept = find_connection(session, workspace, connection_name)
-        now = _updated(kept, body())
+        now = updated(kept, body())
+        check_unmoved(session, workspace, kept, now, call.clock.now())
         if call.settings.update_in_use == "refuse":
             _refuse_in_use(session, workspace, connection_name)
         session.replace_connection(workspace, now)
@@ -125,20 +126,9 @@ def _shown(call: Call, connection: Connection) -> Any:
     return answer(settled(connection, call.clock.now()))
 
 
-def _created(body: Body) -> Connection:
-    """A new connection as the body describes it, checked."""
-    type_ = body.members.get("type")
-    absent = [name for name in ("name", "type") if body.members.get(name) is None]
-    if absent:
-        code = "MISSING_ATTRIBUTE" if len(absent) == 1 else "MISSING_ATTRIBUTES"
-        raise UserError(code, ", ".join(absent))
-    shape = _shape(type_)
-    connection: Connection = merged(shape(), _sent(body, shape)).filled()
+def _named(connection: Connection) -> Connection:
     if problem := name_problem("connection", str(connection.name)):
         raise UserError("VALIDATION_ERROR", problem, fields=[("name", problem)])
-    if lacking := missing(connection):
-        raise UserError("MISSING_ATTRIBUTE", lacking[0], fields=[(path, "is required") for path in lacking])
-    _validate(connection)
     return connection
 
 
@@ -150,50 +140,6 @@ def _ready_to_keep(call: Call, workspace: Workspace, connection: Connection) -> 
         region=workspace.region.region if region is msgspec.UNSET else region,
         state="PENDING" if connection.private else "READY",
     )
-
-
-def _updated(kept: Connection, body: Body) -> Connection:
-    """``kept`` with the body merged into it, checked; raises UserError in the order of c.2, steps 2 to 6."""
-    type_ = body.members.get("type")
-    if type_ is not None and type_ != kept.type:
-        _shape(type_)
-        raise UserError("VALIDATION_ERROR", f"The type of connection {kept.name} cannot be changed")
-    sent = _sent(body, type(kept))
-    if sent.name not in (msgspec.UNSET, kept.name):
-        raise UserError("VALIDATION_ERROR", f"The name of connection {kept.name} cannot be changed")
-    now: Connection = merged(kept, sent)
-    _validate(now)
-    if changed(kept, now):
-        raise UserError("STREAM_NETWORKING_CANNOT_BE_MODIFIED")
-    return now
-
-
-def _shape(type_: Any) -> type[Connection]:
-    if not isinstance(type_, str):
-        raise UserError("INVALID_JSON_ATTRIBUTE", "type", fields=[("type", "must be a string")])
-    if type_ not in CONNECTIONS:
-        known = ", ".join(sorted(CONNECTIONS))
-        raise UserError("INVALID_ENUM_VALUE", type_[:120], fields=[("type", f"must be one of {known}")])
-    return CONNECTIONS[type_]
-
-
-def _sent(body: Body, shape: type[Connection]) -> Connection:
-    return body.into(shape, read_only=_READ_ONLY, foreign=_members_of_others(shape))
-
-
-@cache
-def _members_of_others(shape: type[Connection]) -> frozenset[str]:
-    """Members that others have and ``shape`` has not: clients send them empty (Terraform: ``headers``)."""
-    return frozenset().union(*map(_members, CONNECTIONS.values())) - _members(shape)
-
-
-def _members(shape: type[Connection]) -> frozenset[str]:
-    return frozenset(shape.__struct_encode_fields__)
-
-
-def _validate(connection: Connection) -> None:
-    for problem in connection.problems():
-        raise UserError("VALIDATION_ERROR", problem)
 
 
 def _refuse_in_use(session: Session, workspace: Workspace, name: str) -> None:
