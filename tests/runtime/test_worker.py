@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 import socket
+import threading
+import time
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
@@ -23,7 +25,8 @@ from brookmill.runtime import worker
 from brookmill.runtime.channel import Channel
 from brookmill.runtime.checkpoint import Checkpoint, CheckpointUnreadableError
 from brookmill.runtime.control import Control
-from brookmill.runtime.messages import Acknowledged, Start, Stop, ToSupervisor, ToWorker
+from brookmill.runtime.flow import Flow
+from brookmill.runtime.messages import Acknowledged, Failed, Start, Stop, ToSupervisor, ToWorker
 from brookmill.runtime.messages import Checkpoint as Taken
 from brookmill.runtime.opening import opened
 from brookmill.runtime.sampler import Sampler
@@ -177,3 +180,35 @@ def test_whose_fault_an_error_is(error: Exception, kind: str, code: int | None) 
     assert (told.kind, told.code) == (kind, code)
     assert (told.trace is not None) is (kind == "internal")
     assert "ours" not in told.error
+
+
+@pytest.mark.parametrize("slow", [True, False])
+def test_what_does_not_leave_well_changes_no_last_word(
+    endpoint: Endpoint, monkeypatch: pytest.MonkeyPatch, slow: bool
+) -> None:
+    endpoint.answer = lambda _: 401
+    free = threading.Event()
+    flows: list[Flow] = []
+
+    def leaving(self: Flow) -> None:
+        flows.append(self)
+        if slow:
+            free.wait(10)
+        raise ValueError("leaving failed too")
+
+    close = Flow.close
+    monkeypatch.setattr(worker, "_FAREWELL", 0.1)
+    monkeypatch.setattr(Flow, "close", leaving)
+    ours, theirs = socket.socketpair()
+    supervisor: Channel[ToSupervisor, ToWorker] = Channel(ours, ToSupervisor)
+    channel: Channel[ToWorker, ToSupervisor] = Channel(theirs, ToWorker)
+    monkeypatch.setattr(Control, "start", lambda _: None)
+    begun = time.monotonic()
+    last = worker.serve(channel, started(endpoint.url), VirtualClock(1000.0))
+    assert time.monotonic() - begun < 5
+    free.set()
+    assert isinstance(last, Failed)
+    assert (last.kind, "status 401" in last.error) == ("user", True)
+    for end in (supervisor, channel):
+        end.close()
+    close(flows[0])

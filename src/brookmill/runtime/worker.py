@@ -8,6 +8,7 @@ from __future__ import annotations
 import os
 import socket
 import sys
+import threading
 import traceback
 from typing import Any
 
@@ -31,8 +32,12 @@ from brookmill.runtime.messages import Failed, Running, Start, Stopped, ToSuperv
 from brookmill.runtime.opening import opened
 from brookmill.runtime.sampler import Sampler
 
+log = structlog.get_logger(__name__)
+
 #: Seconds the supervisor may take to keep the last checkpoint.
 _LAST_WORD = 30.0
+#: Seconds for leaving outside systems; the process ends then, whatever still goes on in it.
+_FAREWELL = 5.0
 #: What part of a tier's memory open windows may take. Reference: engine reference, section 6.
 _STATE_SHARE = 0.8
 
@@ -150,12 +155,28 @@ def serve(channel: Channel[ToWorker, ToSupervisor], start: Start, clock: Clock) 
             channel.send(Running())
             Loop(start, flow, control, channel, clock).run()
         finally:
-            flow.close()
+            _close(flow)
     except SupersededError:
         return Stopped()
     except Exception as error:
         return failure(error)
     return Stopped()
+
+
+def _close(flow: Flow) -> None:
+    """Give all parts a moment to leave. A call under way must not hold back the last word, nor a part that
+    fails now change it: nothing after the last checkpoint counts.
+    """
+
+    def leave() -> None:
+        try:
+            flow.close()
+        except Exception as error:
+            log.warning("leaving failed", error=type(error).__name__)
+
+    leaving = threading.Thread(target=leave, name="leaving", daemon=True)
+    leaving.start()
+    leaving.join(_FAREWELL)
 
 
 def main(fd: int) -> None:
