@@ -26,7 +26,7 @@ from brookmill.store.rotation import rotate
 from brookmill.store.seal import KEY_FILE, Keyring, SealError, write_keys
 from brookmill.store.session import Session
 
-ROWS = 5
+ROWS = 8
 
 
 def kafka(n: int) -> Kafka:
@@ -36,7 +36,7 @@ def kafka(n: int) -> Kafka:
 
 @pytest.fixture
 def filled(store: Store, workspace: Workspace) -> Store:
-    """Three connections, a cluster and a key: five sealed rows."""
+    """Three connections with a revision each, a cluster and a key: eight sealed rows."""
     with store.write() as session:
         for n in range(3):
             session.add_connection(workspace, kafka(n))
@@ -51,12 +51,16 @@ def whole(session: Session, workspace: Workspace) -> bool:
     """Whether all of it can be read."""
     found = session.access.principal_by_public_key("abcdefgh")
     assert session.connections(workspace)[:3] == [kafka(n) for n in range(3)]
+    for n in range(3):
+        revision = session.revisions.one(workspace, f"k{n}", 1)
+        assert revision is not None
+        assert revision.connection == kafka(n)
     assert [c.uri for c in session.clusters()] == [Secret("u")]
     return found is not None and found[1] == ha1("abcdefgh", Secret("p"))
 
 
 def ids_in_use(rows: Callable[[str], list[tuple[str]]]) -> set[str]:
-    tables = ("connections", "clusters", "api_keys")
+    tables = ("connections", "connection_revisions", "clusters", "api_keys")
     return {row[0] for table in tables for row in rows(f"SELECT key_id FROM {table}")}
 
 
@@ -166,7 +170,7 @@ def test_an_operators_keys_are_left_to_him(filled: Store, workspace: Workspace, 
         with store.write() as session:
             session.add_connection(workspace, kafka(7))
         done = rotate(store)
-        assert (done.rows, done.retired) == (ROWS + 1, ())
+        assert (done.rows, done.retired) == (ROWS + 2, ())
         assert rotate(store).rows == 0
     finally:
         store.close()

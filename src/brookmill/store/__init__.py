@@ -85,7 +85,7 @@ class Store:
     def _bring_up(self) -> None:
         """Schema and sealing key are made by whichever process comes first."""
         with writing(self._engine) as connection:
-            bring_up(connection)
+            upgraded = bring_up(connection)
             vault = Vault(connection, self.keyring)
             current = vault.current()
             if current is None:
@@ -95,6 +95,8 @@ class Store:
                     f"the database is sealed with master key {current}; "
                     f"the keys given are {', '.join(self.keyring.ids)}"
                 )
+            if upgraded:
+                Session(connection, self.keyring).revisions.begin()
             connection.commit()
 
     @contextmanager

@@ -38,18 +38,19 @@ def version(connection: Connection) -> str | None:
     return connection.execute(select(_version.c.version_num)).scalar()
 
 
-def bring_up(connection: Connection) -> None:
+def bring_up(connection: Connection) -> bool:
     """Create or upgrade everything within the caller's writing transaction, so that a crash changes nothing.
 
-    Raises StoreError for a database that a newer Brookmill wrote.
+    Answers whether there was an older schema. Raises StoreError for a database that a newer Brookmill wrote.
     """
     found = version(connection)
     if found == HEAD:
-        return
+        return False
     if found is None:
         _create(connection)
-    else:
-        _upgrade(connection, found)
+        return False
+    _upgrade(connection, found)
+    return True
 
 
 def _create(connection: Connection) -> None:

@@ -23,7 +23,7 @@ from sqlalchemy import (
 )
 
 #: The newest migration; a database with this version needs no Alembic to start.
-HEAD = "0004"
+HEAD = "0005"
 
 metadata = MetaData(
     naming_convention={
@@ -114,7 +114,38 @@ connections = Table(
     Column("name", String, nullable=False),
     Column("type", String, nullable=False),
     *_sealed(),
+    Column("revision", Integer, nullable=False, server_default="0"),
     UniqueConstraint("workspace_id", "name"),
+)
+
+#: What every write made of a connection; rows outlive it, so that a deletion can be undone.
+connection_revisions = Table(
+    "connection_revisions",
+    metadata,
+    _serial(),
+    _parent("workspace_id", "workspaces.id"),
+    Column("name", String, nullable=False),
+    Column("number", Integer, nullable=False),
+    Column("connection_id", String, nullable=False),
+    Column("type", String, nullable=False),
+    Column("action", String, nullable=False),
+    Column("restored", Integer),
+    Column("author", JSON, nullable=False),
+    *_sealed(),
+    UniqueConstraint("workspace_id", "name", "number"),
+)
+
+#: What was answered to writes that came with an Idempotency-Key.
+replies = Table(
+    "replies",
+    metadata,
+    _serial(),
+    Column("principal_id", String, nullable=False),
+    Column("key", String, nullable=False),
+    Column("request", String, nullable=False),
+    Column("created", Float, nullable=False, index=True),
+    *_sealed(),
+    UniqueConstraint("principal_id", "key"),
 )
 
 #: Connections that take the place of another one in another region.

@@ -7,11 +7,12 @@ from typing import Any, TypeVar
 import msgspec
 from msgspec import UNSET
 from sqlalchemy import Connection as Transaction
-from sqlalchemy import RowMapping, Table
+from sqlalchemy import RowMapping, Table, bindparam, update
 
 from brookmill.domain.cluster import Cluster
 from brookmill.domain.connection import Connection
 from brookmill.domain.processor import Processor, State
+from brookmill.domain.revision import SERVER, Author, Revision
 from brookmill.domain.secret import Secret
 from brookmill.domain.workspace import Group, Organization, Workspace
 from brookmill.store import schema
@@ -21,12 +22,22 @@ from brookmill.store.database_users import DatabaseUsers
 from brookmill.store.failovers import Failovers
 from brookmill.store.known import Known, Recall
 from brookmill.store.networks import Networks
+from brookmill.store.replies import Replies
+from brookmill.store.revisions import Revisions
 from brookmill.store.rows import row_of, struct_of
 from brookmill.store.seal import Keyring
 from brookmill.store.tables import Tables
 from brookmill.store.vault import CLUSTERS, CONNECTIONS, Vault
 
 S = TypeVar("S", bound=msgspec.Struct)
+
+_T = schema.connections
+_REPLACE = (
+    update(_T)
+    .where(_T.c.workspace_id == bindparam("of_workspace"), _T.c.id == bindparam("of_id"))
+    .values(revision=_T.c.revision + 1)
+    .returning(_T.c.revision)
+)
 
 
 class Session:
@@ -35,7 +46,8 @@ class Session:
     ``add_…`` of a name or id that is taken and ``replace_…`` of what is not there are our bugs and raise: an
     operation looks first, in the same transaction. ``access`` holds keys, accounts, roles and tokens,
     ``database_users`` who may log in with the MongoDB protocol, ``failovers`` and ``networks`` failover
-    connections and private networks; ``transaction`` and ``vault`` are for the store's own modules.
+    connections and private networks, ``revisions`` what became of connections, ``replies`` what was answered
+    to repeatable writes; ``transaction`` and ``vault`` are for the store's own modules.
     """
 
     def __init__(self, transaction: Transaction, keyring: Keyring, known: Known | None = None) -> None:
@@ -45,6 +57,8 @@ class Session:
         self._recall = Recall(transaction, known)
         self.access = Access(transaction, self.vault, self._recall)
         self.database_users = DatabaseUsers(transaction, self.vault, self._recall)
+        self.revisions = Revisions(transaction, self.vault)
+        self.replies = Replies(transaction, self.vault)
         self.failovers = Failovers(transaction, self.vault)
         self.networks = Networks(transaction)
 
@@ -126,20 +140,55 @@ class Session:
 
     def connection(self, workspace: Workspace, name: str) -> Connection | None:
         """Raises SealError when the row was tampered with."""
+        found = self.revised_connection(workspace, name)
+        return None if found is None else found[0]
+
+    def revised_connection(self, workspace: Workspace, name: str) -> tuple[Connection, int] | None:
+        """The connection and the number of its newest revision. Raises SealError likewise."""
         row = self._tables.one(schema.connections, workspace_id=workspace.id, name=name)
-        return None if row is None else self._opened(workspace, row)
+        return None if row is None else (self._opened(workspace, row), row["revision"])
 
-    def add_connection(self, workspace: Workspace, connection: Connection) -> None:
-        """``id`` and ``name`` must be set."""
-        self._tables.add(schema.connections, self._sealed(workspace, connection))
+    def add_connection(
+        self,
+        workspace: Workspace,
+        connection: Connection,
+        author: Author = SERVER,
+        *,
+        restored: int | None = None,
+    ) -> int:
+        """``id`` and ``name`` must be set. ``restored``: the revision that comes back, after a deletion.
 
-    def replace_connection(self, workspace: Workspace, connection: Connection) -> None:
+        Like the other writes of connections it makes a revision, and answers its number.
+        """
+        number = self.revisions.newest(workspace, str(connection.name)) + 1
+        row = self._sealed(workspace, connection)
+        self._tables.add(schema.connections, row | {"revision": number})
+        self.revisions.add(workspace, Revision.of(connection, number, author, "CREATE", restored))
+        return number
+
+    def replace_connection(
+        self,
+        workspace: Workspace,
+        connection: Connection,
+        author: Author = SERVER,
+        *,
+        restored: int | None = None,
+    ) -> int:
         """The connection with the same ``id``, whole; its place in the order stays."""
-        t, row, id = schema.connections, self._sealed(workspace, connection), str(connection.id)
-        _expect_one(self._tables.change(t, row, workspace_id=workspace.id, id=id), t, id)
+        row = self._sealed(workspace, connection)
+        where = {"of_workspace": workspace.id, "of_id": connection.id}
+        number = self.transaction.execute(_REPLACE, row | where).scalar()
+        if number is None:
+            raise LookupError(f"connections holds no {connection.id} to replace")
+        self.revisions.add(workspace, Revision.of(connection, number, author, "UPDATE", restored))
+        return int(number)
 
-    def remove_connection(self, workspace: Workspace, name: str) -> None:
-        self._tables.remove(schema.connections, workspace_id=workspace.id, name=name)
+    def remove_connection(self, workspace: Workspace, name: str, author: Author = SERVER) -> None:
+        """Nothing happens if there is none."""
+        found = self.revised_connection(workspace, name)
+        if found is not None:
+            self._tables.remove(schema.connections, workspace_id=workspace.id, name=name)
+            self.revisions.add(workspace, Revision.of(found[0], found[1] + 1, author, "DELETE"))
 
     def _sealed(self, workspace: Workspace, connection: Connection) -> dict[str, object]:
         if connection.id is UNSET or connection.name is UNSET:

@@ -36,6 +36,13 @@ CONNECTIONS = Shelf(
     ("group_id", "workspace_id", "id", "name", "type"),
     select(schema.connections, schema.workspaces.c.group_id).join(schema.workspaces),
 )
+REVISIONS = Shelf(
+    schema.connection_revisions,
+    "settings",
+    ("group_id", "workspace_id", "connection_id", "name", "type", "number"),
+    select(schema.connection_revisions, schema.workspaces.c.group_id).join(schema.workspaces),
+)
+REPLIES = Shelf(schema.replies, "reply", ("principal_id", "key"), select(schema.replies))
 FAILOVER_CONNECTIONS = Shelf(
     schema.failover_connections,
     "settings",
@@ -50,7 +57,7 @@ DATABASE_USERS = Shelf(
 
 _CURRENT = select(schema.sealing.c.key_id)
 
-SHELVES = (CONNECTIONS, FAILOVER_CONNECTIONS, CLUSTERS, API_KEYS, DATABASE_USERS)
+SHELVES = (CONNECTIONS, REVISIONS, REPLIES, FAILOVER_CONNECTIONS, CLUSTERS, API_KEYS, DATABASE_USERS)
 
 
 class Vault:
