@@ -113,7 +113,7 @@ CODES: dict[str, tuple[int, str]] = {
     "GROUP_ALREADY_EXISTS": (409, 'A group with name "{0}" already exists.'),
     "CANNOT_CLOSE_GROUP_ACTIVE_STREAMS_RESOURCE": (
         409,
-        "Cannot close group {0} while it has active streams resources. Delete its workspaces first.",
+        "Cannot close group {0} while it has active streams resources. Delete its workspaces and private links first.",
     ),
     "CLUSTER_NOT_FOUND": (404, "No cluster named {0} exists in group {1}."),
     "API_KEY_NOT_FOUND": (404, "No API key with ID {0} exists."),

@@ -131,13 +131,14 @@ def update_group(call: Call, group_id: str) -> Any:
     since="2023-01-01",
     roles=OWNERS,
     status=202,
-    guess="the status of the refusal while workspaces exist: 409",
+    guess="the status of the refusal while workspaces exist: 409; that private links count like them",
 )
 def delete_group(call: Call, group_id: str) -> None:
-    """Remove a project that has no workspace; roles held in it go with it."""
+    """Remove a project that has no workspace and no private link; roles held in it go with it."""
     with call.store.write() as session:
         group = find_group(session, group_id)
-        if session.workspaces(group.id):
+        links = session.networks.links(group.id, call.clock.now())
+        if session.workspaces(group.id) or any(link.deleted is None for link in links):
             raise UserError("CANNOT_CLOSE_GROUP_ACTIVE_STREAMS_RESOURCE", group.id)
         session.remove_group(group.id)
 
