@@ -28,9 +28,11 @@ app = App(
 app.command("brookmill.cli.server:serve", name="serve", help="Run the server.")
 app.command("brookmill.cli.server:env", name="env", help="Print the variables that Atlas clients read.")
 app.command("brookmill.cli.terminal:run", name="run", help="Play a pipeline to the terminal.")
+app.command("brookmill.cli.shell:shell", name="shell", help="Start mongosh on the running server.")
 app.command("brookmill.cli.cases:check", name="test", help="Test pipelines as flow files say.")
-app.command("brookmill.cli.access:app", name="access", help="API keys and service accounts.")
+app.command("brookmill.cli.access:app", name="access", help="Who may enter: keys, accounts, users.")
 app.command("brookmill.cli.clusters:app", name="clusters", help="The MongoDB clusters behind cluster names.")
+app.command("brookmill.cli.peerings:app", name="peerings", help="VPC peerings that others ask of projects.")
 app.command("brookmill.cli.keys:app", name="keys", help="The key that seals secrets in the store.")
 
 

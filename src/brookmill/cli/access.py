@@ -15,7 +15,8 @@ if TYPE_CHECKING:
     from brookmill.domain.access import ApiKey, ServiceAccount
     from brookmill.store import Session
 
-app = App(name="access", help="API keys and service accounts.")
+app = App(name="access", help="API keys, service accounts and database users.")
+app.command("brookmill.cli.users:app", name="users", help="Database users, for mongosh and drivers.")
 
 Grants = Annotated[
     list[str],

@@ -1,0 +1,122 @@
+"""MongoDB's own shell, unmodified: fetched once from npm, pinned by a lock file, driven at a terminal."""
+
+from __future__ import annotations
+
+import fcntl
+import hashlib
+import os
+import pty
+import re
+import select
+import shutil
+import signal
+import subprocess
+import tempfile
+import termios
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from typing import Final
+
+FILES: Final = Path(__file__).parent / "wire" / "mongosh"
+#: Beside the virtual environment, for all runs to come.
+CACHE: Final = FILES.parents[2] / ".jars"
+
+_ESCAPES: Final = re.compile(r"\x1b\[[0-9;?]*[A-Za-z]|\x1b[=>]|\r|\x08|\x1b\][^\x07]*\x07")
+
+
+def installed() -> Path:
+    """The folder of the programs; another lock gets another folder."""
+    digest = hashlib.sha256((FILES / "package-lock.json").read_bytes()).hexdigest()[:12]
+    return CACHE / f"mongosh-{digest}" / "node_modules" / ".bin"
+
+
+def unavailable() -> str | None:
+    """Why there can be no mongosh; None when it is there. Fetches it."""
+    if (installed() / "mongosh").exists():
+        return None
+    if shutil.which("npm") is None or shutil.which("node") is None:
+        return "mongosh needs Node.js, and there is none"
+    CACHE.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(dir=CACHE) as fresh:
+        folder = Path(fresh) / "all"
+        shutil.copytree(FILES, folder)
+        command = ["npm", "ci", "--prefix", str(folder), "--no-audit", "--no-fund", "--ignore-scripts"]
+        ran = subprocess.run(command, check=False, capture_output=True, text=True, timeout=600)
+        if ran.returncode != 0:
+            return f"mongosh cannot be fetched: {(ran.stderr or ran.stdout).strip()[-300:]}"
+        home = installed().parents[1]
+        if not home.is_dir():  # whoever else does the same: one of them is whole
+            shutil.move(folder, home)
+    return None
+
+
+def environment(home: Path) -> dict[str, str]:
+    """Of a user who has only this shell, and no settings of his own."""
+    kept = {k: v for k, v in os.environ.items() if not k.startswith("BROOKMILL_")}
+    path = f"{installed()}{os.pathsep}{os.environ['PATH']}"
+    return kept | {"HOME": str(home), "PATH": path, "TERM": "xterm", "NODE_NO_WARNINGS": "1"}
+
+
+def evaluate(uri: str, script: str, home: Path, *more: str) -> subprocess.CompletedProcess[str]:
+    """Run ``script`` in a shell that is no terminal."""
+    command = [str(installed() / "mongosh"), uri, "--quiet", *more, "--eval", script]
+    return subprocess.run(
+        command, env=environment(home), capture_output=True, text=True, timeout=90, check=False
+    )
+
+
+class Terminal:
+    """A shell at a terminal: what is typed, and what is seen."""
+
+    def __init__(self, master: int, process: subprocess.Popen[bytes]) -> None:
+        self._master = master
+        self.process = process
+        self.seen = ""
+        self._read = 0
+
+    def type(self, text: str) -> None:
+        """Type it, and return."""
+        self.press(f"{text}\r")
+
+    def press(self, keys: str) -> None:
+        os.write(self._master, keys.encode())
+
+    def until(self, pattern: str, seconds: float = 60.0) -> str:
+        """What has come since the last call, as soon as ``pattern`` is in it."""
+        end = time.monotonic() + seconds
+        while not (found := re.search(pattern, self.seen[self._read :])):
+            left = end - time.monotonic()
+            assert left > 0, f"no {pattern!r} in {self.seen[self._read :][-3000:]!r}"
+            if select.select([self._master], [], [], left)[0]:
+                with suppress(OSError):
+                    data = os.read(self._master, 1 << 16)
+                    self.seen = _ESCAPES.sub("", self.seen + data.decode("utf-8", "replace"))
+        text = self.seen[self._read : self._read + found.end()]
+        self._read += found.end()
+        return text
+
+
+@contextmanager
+def terminal(command: Sequence[str], home: Path) -> Iterator[Terminal]:
+    """A program at a terminal of its own; it is killed at the end if it still runs."""
+    master, slave = pty.openpty()
+    termios.tcsetwinsize(slave, (50, 200))
+    process = subprocess.Popen(
+        list(command),
+        stdin=slave,
+        stdout=slave,
+        stderr=slave,
+        env=environment(home),
+        start_new_session=True,
+        preexec_fn=lambda: fcntl.ioctl(0, termios.TIOCSCTTY, 0),  # so that Ctrl-C becomes a signal
+    )
+    os.close(slave)
+    try:
+        yield Terminal(master, process)
+    finally:
+        with suppress(ProcessLookupError):
+            os.killpg(process.pid, signal.SIGKILL)
+        process.wait()
+        os.close(master)
