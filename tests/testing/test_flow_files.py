@@ -14,7 +14,7 @@ from brookmill.cli import run
 from brookmill.testing.difference import difference, in_order_of
 from brookmill.testing.flow_file import read_flows
 from brookmill.testing.timeline import InvalidFlow
-from brookmill.testing.yaml_text import parse_yaml
+from brookmill.yaml_text import parse_yaml
 
 GOOD = """
 cases:
@@ -75,7 +75,7 @@ def test_yaml_is_json_with_less_punctuation() -> None:
             "cases: [{name: n, pipeline: [], expect: {ouput: []}}]",
             "case n: Object contains unknown field `ouput`",
         ),
-        ("a: [", "line 1"),
+        ("a: [", ", column "),
         ("a: !!python/object:os.system {}", "python"),
     ],
 )

@@ -14,7 +14,7 @@ from msgspec import UNSET, UnsetType
 
 from brookmill.mql.ejson import loads
 from brookmill.testing.timeline import InvalidFlow
-from brookmill.testing.yaml_text import parse_yaml
+from brookmill.yaml_text import parse_yaml
 
 #: Names of files that are looked for in directories.
 PATTERNS = ("*.flow.yaml", "*.flow.yml", "*.flow.json")
