@@ -61,6 +61,7 @@ CODES: dict[str, tuple[int, str]] = {
         409,
         "Stream Kafka connection {0} is currently deploying. Please retry the request later.",
     ),
+    "STREAM_CONNECTION_REVISION_NOT_FOUND": (404, "Stream connection {0} has no revision {1}."),
     "STREAM_NETWORKING_CANNOT_BE_MODIFIED": (400, "Stream networking cannot be modified."),
     "STREAM_FAILOVER_CONNECTION_NOT_FOUND": (
         404,
@@ -113,7 +114,8 @@ CODES: dict[str, tuple[int, str]] = {
     "GROUP_ALREADY_EXISTS": (409, 'A group with name "{0}" already exists.'),
     "CANNOT_CLOSE_GROUP_ACTIVE_STREAMS_RESOURCE": (
         409,
-        "Cannot close group {0} while it has active streams resources. Delete its workspaces and private links first.",
+        "Cannot close group {0} while it has active streams resources. "
+        "Delete its workspaces and private links first.",
     ),
     "CLUSTER_NOT_FOUND": (404, "No cluster named {0} exists in group {1}."),
     "API_KEY_NOT_FOUND": (404, "No API key with ID {0} exists."),
@@ -125,8 +127,10 @@ CODES: dict[str, tuple[int, str]] = {
     "INVALID_VERSION_DATE": (406, "Invalid accept header or version date."),
     "REQUEST_TIMEOUT": (408, "The request body did not arrive in time."),
     "VERSION_GONE": (410, "The version {0} of this resource has reached its sunset date {1}."),
+    "PRECONDITION_FAILED": (412, "If-Match does not name what {0} is now: its ETag is {1}."),
     "REQUEST_BODY_TOO_LARGE": (413, "The request body is larger than {0} bytes."),
     "UNSUPPORTED_MEDIA_TYPE": (415, "The request content type {0} is not supported."),
+    "IDEMPOTENCY_KEY_REUSED": (422, "The Idempotency-Key {0} was sent with another request before."),
     "RATE_LIMITED_TOKEN_BUCKET": (
         429,
         "Rate limit exceeded for {0}. Please retry after {1} seconds. "

@@ -70,7 +70,7 @@ def test_it_is_a_program() -> None:
 
 def test_help_and_version(run: Run) -> None:
     shown = done(run("--help"))
-    for command in ("access", "clusters", "env", "keys", "serve", "version"):
+    for command in ("access", "clusters", "env", "keys", "peerings", "serve", "version"):
         assert command in shown
     assert done(run("version")) == done(run("--version"))
 
@@ -83,6 +83,8 @@ WRONG = [
     (("env",), 3, "no server runs on the data directory"),
     (("clusters", "remove", "c"), 1, "there is no cluster 'c'"),
     (("clusters", "add", "c", "http://h/"), 1, "must be mongodb://"),
+    (("peerings", "request", "p"), 1, "no project is named 'p'"),
+    (("peerings", "request", "p", "--region", "MARS"), 1, "'MARS' is no region"),
     (("access", "delete", "x"), 1, "there is no key and no account 'x'"),
     (("access", "create-key", "k"), 1, "name the organization with --org"),
     (("access", "create-key", "k", "--org", "a", "--role", "KING"), 1, "'KING' is no role"),
@@ -123,6 +125,28 @@ def test_clusters_never_show_a_password(run: Run) -> None:
     assert "hu@sh" not in refused.stderr
     done(run("clusters", "remove", "a"))
     assert json.loads(done(run("clusters", "list", "-o", "json")))[0]["name"] == "b"
+
+
+def test_peerings_are_asked_for_in_place_of_a_cloud(run: Run, tmp_path: Path) -> None:
+    with server(tmp_path / "data") as running:
+        project = running.environment["MONGODB_ATLAS_PROJECT_ID"]
+        asked = json.loads(
+            done(run("peerings", "request", project, "--account", "417601102659", "-o", "json"))
+        )
+        assert (asked[0]["requesterAccountId"], asked[0]["region"]) == ("417601102659", "VIRGINIA_USA")
+        assert (asked[0]["localStatus"], asked[0]["cloudStatus"]) == ("NONE", "pending-acceptance")
+        keys = [running.environment[f"MONGODB_ATLAS_{k}_API_KEY"] for k in ("PUBLIC", "PRIVATE")]
+        peering = f"/api/atlas/v2/groups/{project}/streams/vpcPeeringConnections/{asked[0]['name']}"
+        accepted = httpx.post(
+            f"{running.base}{peering}:accept",
+            json={n: asked[0][n] for n in ("requesterAccountId", "requesterVpcId")},
+            headers={"Accept": "application/vnd.atlas.2023-02-01+json"},
+            auth=httpx.DigestAuth(*keys),
+        )
+        assert (accepted.status_code, accepted.json()) == (202, {})
+    listed = done(run("peerings", "list", project))
+    assert asked[0]["name"] in listed
+    assert "pending-acceptance" not in listed or "REQUEST_ACCEPT" in listed
 
 
 def test_keys_and_accounts(run: Run) -> None:
