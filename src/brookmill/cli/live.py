@@ -12,6 +12,7 @@ from brookmill.cli.screen import Screen, ShownLetters, ShownSink
 from brookmill.clock import SystemClock
 from brookmill.config import Outside
 from brookmill.connections import Opening
+from brookmill.connections.presumed import uses
 from brookmill.domain.connection import Connection
 from brookmill.mql.values import Document
 from brookmill.plan import plan
@@ -19,7 +20,7 @@ from brookmill.runtime.flow import Flow
 from brookmill.runtime.opening import assembled
 from brookmill.testing.flow_file import Case
 from brookmill.testing.pipeline import definitions, stages_of
-from brookmill.testing.used import connections, uses
+from brookmill.testing.used import connections
 
 #: Seconds between two looks at the counts, and until what was written is made sure of.
 _LOOK, _FLUSH = 0.5, 5.0
