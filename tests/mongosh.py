@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import fcntl
 import hashlib
 import os
 import pty
@@ -11,6 +10,7 @@ import select
 import shutil
 import signal
 import subprocess
+import sys
 import tempfile
 import termios
 import time
@@ -67,6 +67,14 @@ def evaluate(uri: str, script: str, home: Path, *more: str) -> subprocess.Comple
     )
 
 
+#: Makes standard input the terminal that Ctrl-C becomes a signal of.
+_TERMINAL: Final = """
+import fcntl, os, sys, termios
+fcntl.ioctl(0, termios.TIOCSCTTY, 0)
+os.execvp(sys.argv[1], sys.argv[1:])
+"""
+
+
 class Terminal:
     """A shell at a terminal: what is typed, and what is seen."""
 
@@ -104,13 +112,12 @@ def terminal(command: Sequence[str], home: Path) -> Iterator[Terminal]:
     master, slave = pty.openpty()
     termios.tcsetwinsize(slave, (50, 200))
     process = subprocess.Popen(
-        list(command),
+        [sys.executable, "-c", _TERMINAL, *command],
         stdin=slave,
         stdout=slave,
         stderr=slave,
         env=environment(home),
         start_new_session=True,
-        preexec_fn=lambda: fcntl.ioctl(0, termios.TIOCSCTTY, 0),  # so that Ctrl-C becomes a signal
     )
     os.close(slave)
     try:
