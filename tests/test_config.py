@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from brookmill.config import ConfigError, address, load
+from brookmill.config import ConfigError, TierLimits, address, load
 
 
 @pytest.fixture
@@ -20,6 +20,18 @@ def test_a_flag_wins_over_the_environment_over_the_file_over_the_default(here: P
     (here / "brookmill.toml").write_text('http = "h:1"\nrate-limit = 1\nmax_body = 1\n')
     settings = load({"http": "h:3", "dev": None}, {"BROOKMILL_HTTP": "h:2", "BROOKMILL_RATE_LIMIT": "2"})
     assert (settings.http, settings.rate_limit, settings.max_body, settings.dev) == ("h:3", 2, 1, False)
+
+
+@pytest.mark.parametrize(
+    ("environ", "file"),
+    [
+        ({}, "[tiers.SP10]\nmemory = 4294967296\nkafka_partitions = 0"),
+        ({"BROOKMILL_TIERS": '{"SP10":{"memory":4294967296,"kafka_partitions":0}}'}, ""),
+    ],
+)
+def test_limits_of_tiers_can_be_set(here: Path, environ: dict[str, str], file: str) -> None:
+    (here / "brookmill.toml").write_text(file)
+    assert load({}, environ).tiers == {"SP10": TierLimits(memory=4 * 1024**3, kafka_partitions=0)}
 
 
 def test_a_file_that_is_named_must_exist(here: Path) -> None:
@@ -39,6 +51,15 @@ WRONG: list[tuple[dict[str, Any], dict[str, str], str, str]] = [
     ({}, {}, "http = ", "brookmill.toml: Invalid value"),
     ({"tls": "own"}, {}, "", "flag --tls needs tls_certificate and tls_key"),
     ({"tls": "maybe"}, {}, "", "flag --tls: Invalid enum value"),
+    ({}, {}, "[tiers.SP10]\nmemory = 5", "tiers in brookmill.toml: Expected `int` >= 268435456"),
+    ({}, {}, "[tiers.SP11]\nmemory = 5", "tiers in brookmill.toml: Invalid enum value"),
+    ({}, {"BROOKMILL_TIERS": "{"}, "", "variable BROOKMILL_TIERS: Input data was truncated"),
+    (
+        {},
+        {"BROOKMILL_TIERS": '{"SP2":{"m":1}}'},
+        "",
+        "variable BROOKMILL_TIERS: Object contains unknown field",
+    ),
 ]
 
 

@@ -15,6 +15,7 @@ import msgspec
 from brookmill.errors import BrookmillError
 
 Positive = Annotated[float, msgspec.Meta(gt=0)]
+Tier = Literal["SP2", "SP5", "SP10", "SP30", "SP50"]
 
 #: Where a development server speaks the MongoDB protocol unless told otherwise; if taken, on a free port.
 DEV_WIRE = "127.0.0.1:27080"
@@ -31,6 +32,19 @@ _TESTS = _PREFIX + "TEST_"
 
 class ConfigError(BrookmillError):
     """A setting is unknown or wrong; the text names it and where it came from, never a secret value."""
+
+
+class TierLimits(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """What a tier allows where it shall differ from upstream; None: as there.
+
+    ``memory`` of a worker in bytes, ``added_parallelism`` of all stages together, ``kafka_partitions`` of a
+    source (0: any number), ``sync_collections`` of one initial sync.
+    """
+
+    memory: Annotated[int, msgspec.Meta(ge=256 * 1024**2)] | None = None
+    added_parallelism: Annotated[int, msgspec.Meta(ge=0, le=1024)] | None = None
+    kafka_partitions: Annotated[int, msgspec.Meta(ge=0)] | None = None
+    sync_collections: Annotated[int, msgspec.Meta(ge=1)] | None = None
 
 
 class Outside(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -103,7 +117,8 @@ class Settings(Outside, frozen=True, kw_only=True, forbid_unknown_fields=True):
     project, 0 for none. ``max_body``: bytes. ``checkpoint_interval`` and ``heartbeat_timeout`` in seconds.
     ``retry_budget``: seconds of restarts with growing pauses before a processor is FAILED. ``sample_rate``:
     documents a second of a sample source. ``metrics_names``: /metrics, which needs no credentials, tells
-    names of workspaces and processors and not only ids; in a development server it always does.
+    names of workspaces and processors and not only ids; in a development server it always does. ``tiers``:
+    limits by tier, e.g. ``[tiers.SP10]`` and ``memory = 4294967296``; JSON in the environment.
     """
 
     data_dir: str = "data"
@@ -127,6 +142,7 @@ class Settings(Outside, frozen=True, kw_only=True, forbid_unknown_fields=True):
     retry_budget: Annotated[float, msgspec.Meta(ge=0)] = 300.0
     sample_rate: Positive = 10.0
     metrics_names: bool = False
+    tiers: dict[Tier, TierLimits] = {}
     log_format: Literal["auto", "console", "json"] = "auto"
     log_level: Literal["debug", "info", "warning", "error"] = "info"
 
@@ -199,10 +215,15 @@ def _checked(values: dict[str, Any], sources: Mapping[str, str]) -> Settings:
         near = difflib.get_close_matches(name, known, 1)
         raise ConfigError(f"{sources[name]} is no setting" + (f"; {near[0]} is" if near else ""))
     try:
+        if isinstance(tiers := values.get("tiers"), str):
+            values["tiers"] = msgspec.json.decode(tiers)
         settings = msgspec.convert(values, Settings, strict=False)
     except msgspec.ValidationError as e:
-        text, _, name = str(e).rpartition(" - at `$.")
-        raise ConfigError(f"{sources[name.rstrip('`')]}: {text}") from None
+        text, _, place = str(e).rpartition(" - at ")
+        name = place.partition("$.")[2]  # such as `$.tls`, `$.tiers[...].memory` and `key` in `$.tiers`
+        raise ConfigError(f"{sources[re.split('[^a-z_]', name)[0]]}: {text}") from None
+    except msgspec.DecodeError as e:
+        raise ConfigError(f"{sources['tiers']}: {e}") from None
     for name in ("http", "wire"):
         text = getattr(settings, name)
         try:

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from brookmill.domain.tier import TIERS, exceeds, parallelism_problem, smaller
+from brookmill.config import TierLimits
+from brookmill.domain.tier import TIERS, Limits, exceeds, parallelism_problem, smaller, tier_limits
 
 
 def test_order() -> None:
@@ -42,3 +43,21 @@ def test_more_than_any_tier_gives() -> None:
     text = parallelism_problem("SP50", 65)
     assert text is not None
     assert text.endswith("(Requested: 65, Limit: 64).")
+
+
+def test_settings_change_limits_and_nothing_else() -> None:
+    changed = tier_limits(
+        {
+            "SP2": TierLimits(kafka_partitions=0, added_parallelism=9),
+            "SP10": TierLimits(memory=4 * 1024**3, sync_collections=7),
+        }
+    )
+    assert changed["SP2"] == Limits(1024**3 // 2, 9, None, 1)
+    assert changed["SP10"] == Limits(4 * 1024**3, 8, None, 7)
+    assert {name: changed[name] for name in ("SP5", "SP30", "SP50")} == {
+        name: TIERS[name] for name in ("SP5", "SP30", "SP50")
+    }
+    assert parallelism_problem("SP2", 9, changed) is None
+    assert str(parallelism_problem("SP10", 9, changed)).endswith(
+        "Minimum tier for this workload: SP2 or larger."
+    )

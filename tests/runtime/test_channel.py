@@ -10,6 +10,7 @@ from collections.abc import Iterator
 import msgspec
 import pytest
 
+from brookmill.domain.tier import TIERS
 from brookmill.runtime.channel import Channel
 from brookmill.runtime.messages import (
     Acknowledged,
@@ -29,7 +30,7 @@ Ends = tuple[Channel[ToSupervisor, ToWorker], Channel[ToWorker, ToSupervisor]]
 START = Start(
     processor_id="p",
     name="n",
-    tier="SP10",
+    limits=TIERS["SP10"],
     instance=None,
     pipeline="[]",
     options=None,

@@ -18,7 +18,7 @@ from servers import Endpoint
 from brookmill.clock import VirtualClock
 from brookmill.config import Outside
 from brookmill.connections.https import Https
-from brookmill.domain.tier import Limits
+from brookmill.domain.tier import TIERS, Limits
 from brookmill.errors import ConnectionFailed
 from brookmill.mql import PlanError
 from brookmill.runtime import worker
@@ -33,7 +33,9 @@ from brookmill.runtime.sampler import Sampler
 from brookmill.runtime.worker import Loop, SupersededError, failure
 
 
-def started(url: str, checkpoint: bytes | None = None, documents: int = 5) -> Start:
+def started(
+    url: str, checkpoint: bytes | None = None, documents: int = 5, limits: Limits = TIERS["SP10"]
+) -> Start:
     pipeline = [
         {"$source": {"documents": [{"n": n} for n in range(documents)]}},
         {"$https": {"connectionName": "h", "method": "POST"}},
@@ -41,7 +43,7 @@ def started(url: str, checkpoint: bytes | None = None, documents: int = 5) -> St
     return Start(
         processor_id="p" * 24,
         name="p",
-        tier="SP10",
+        limits=limits,
         instance=None,
         pipeline=json.dumps(pipeline),
         options=None,
@@ -156,9 +158,8 @@ def test_statistics_wait_for_the_next_heartbeat(bench: Any) -> None:
     assert stats["ok"] == 1
 
 
-def test_a_worker_beyond_its_tiers_memory_dies_of_it(bench: Any, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(worker, "TIERS", {"SP10": Limits(1_000_000, 1)})
-    here = bench()
+def test_a_worker_beyond_its_tiers_memory_dies_of_it(bench: Any) -> None:
+    here = bench(limits=Limits(1_000_000, 1))
     with pytest.raises(MemoryError) as error:
         here.loop.run()
     told = failure(error.value)

@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
-from typing import Literal
+from dataclasses import dataclass, replace
 
-Tier = Literal["SP2", "SP5", "SP10", "SP30", "SP50"]
+import msgspec
+
+from brookmill import config
+
+Tier = config.Tier
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,7 +27,7 @@ class Limits:
 _GIB = 1024**3
 
 #: From the smallest to the largest.
-TIERS: Mapping[str, Limits] = {
+TIERS: dict[str, Limits] = {
     "SP2": Limits(_GIB // 2, 1, 32),
     "SP5": Limits(_GIB, 2, 64),
     "SP10": Limits(2 * _GIB, 8, sync_collections=5),
@@ -47,12 +50,24 @@ def smaller(one: str, other: str) -> str:
     return min(one, other, key=_RANK.__getitem__)
 
 
-def parallelism_problem(tier: str, requested: int) -> str | None:
+def tier_limits(changed: Mapping[Tier, config.TierLimits]) -> Mapping[str, Limits]:
+    """``TIERS`` with what the settings of a server change of them."""
+    return TIERS | {tier: _changed(TIERS[tier], change) for tier, change in changed.items()}
+
+
+def _changed(limits: Limits, change: config.TierLimits) -> Limits:
+    given = {name: value for name, value in msgspec.structs.asdict(change).items() if value is not None}
+    if "kafka_partitions" in given:
+        given["kafka_partitions"] = given["kafka_partitions"] or None
+    return replace(limits, **given)
+
+
+def parallelism_problem(tier: str, requested: int, tiers: Mapping[str, Limits] = TIERS) -> str | None:
     """Why ``tier`` cannot add ``requested`` parallelism, in upstream's words; None when it can."""
-    limit = TIERS[tier].added_parallelism
+    limit = tiers[tier].added_parallelism
     if requested <= limit:
         return None
-    enough = [name for name, limits in TIERS.items() if limits.added_parallelism >= requested]
+    enough = [name for name, limits in tiers.items() if limits.added_parallelism >= requested]
     text = (
         "Operator parallelism requested exceeds limit for this tier. "
         f"(Requested: {requested}, Limit: {limit})."

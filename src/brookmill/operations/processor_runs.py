@@ -14,7 +14,7 @@ from brookmill.domain.options import Autoscaling, Options, options_of, options_t
 from brookmill.domain.pipeline import added_parallelism
 from brookmill.domain.principal import STREAM_MANAGERS
 from brookmill.domain.processor import Processor, State
-from brookmill.domain.tier import LARGEST, Tier, exceeds, parallelism_problem
+from brookmill.domain.tier import LARGEST, Tier, exceeds, parallelism_problem, tier_limits
 from brookmill.domain.workspace import Workspace
 from brookmill.errors import ConnectionFailed, UserError
 from brookmill.mql import PlanError
@@ -119,7 +119,8 @@ def start(
         most=most or LARGEST,
     )
     wanted = added_parallelism(msgspec.json.decode(processor.pipeline))
-    if problem := scaling_problem(options, tier, most or LARGEST) or parallelism_problem(tier, wanted):
+    problem = scaling_problem(options, tier, most or LARGEST)
+    if problem := problem or parallelism_problem(tier, wanted, tier_limits(call.settings.tiers)):
         fail(processor, problem)
     if sent.autoscaling is not UNSET:
         _keep_options(call, processor, options)

@@ -24,7 +24,7 @@ from brookmill.domain.options import (
 from brookmill.domain.pipeline import NO_SUCH_CONNECTION, added_parallelism, resume_problem
 from brookmill.domain.principal import STREAM_MANAGERS
 from brookmill.domain.processor import MAY_MODIFY, Processor, State
-from brookmill.domain.tier import LARGEST, Tier, parallelism_problem
+from brookmill.domain.tier import LARGEST, Limits, Tier, parallelism_problem, tier_limits
 from brookmill.domain.workspace import Workspace
 from brookmill.errors import UserError
 from brookmill.mql import MQLError, PlanError, parse_json
@@ -89,7 +89,7 @@ def create_processor(call: Call, group_id: str, tenant_name: str) -> Any:
         connections = connections_in(session, workspace)
     sent = Body.parse(call.body).into(NewProcessor, read_only=_READ_ONLY)
     processor = _made(call, workspace, sent)
-    check(processor, workspace, connections)
+    check(processor, workspace, connections, tier_limits(call.settings.tiers))
     with call.store.write() as session:
         if find_workspace(session, group_id, tenant_name).id != workspace.id:  # deleted and made again
             raise UserError("STREAM_TENANT_NOT_FOUND_FOR_NAME", group_id, tenant_name)
@@ -149,7 +149,8 @@ def update_processor(call: Call, group_id: str, tenant_name: str, processor_name
         now = _updated(call, workspace, kept, sent)
         if now.name != kept.name:
             _refuse_taken(session, workspace, now.name)
-        check(now, workspace, connections_in(session, workspace))
+        limits = tier_limits(call.settings.tiers)
+        check(now, workspace, connections_in(session, workspace), limits)
         session.replace_processor(now)
         if not sent.options.resume_from_checkpoint:
             session.remove_checkpoint(now.id)
@@ -231,12 +232,13 @@ def check(
     processor: Processor,
     workspace: Workspace,
     connections: Mapping[str, Connection],
+    limits: Mapping[str, Limits],
     *,
     sinkless: bool = False,
 ) -> None:
     """Refuse what cannot run: a pipeline without a plan, a dead letter queue that is no collection.
 
-    ``sinkless``: the pipeline may end without a sink.
+    ``limits``: by tier. ``sinkless``: the pipeline may end without a sink.
     """
     options = options_of(processor.options)
     field = options.stream_meta_field_name
@@ -263,7 +265,7 @@ def check(
     if problem := scaling_problem(options, tier, workspace.config.max_tier_size or LARGEST):
         fail(processor, problem)
     wanted = added_parallelism(msgspec.json.decode(processor.pipeline))
-    if processor.tier is not None and (problem := parallelism_problem(processor.tier, wanted)):
+    if processor.tier is not None and (problem := parallelism_problem(processor.tier, wanted, limits)):
         fail(processor, problem)
 
 

@@ -8,7 +8,7 @@ from msgspec import UNSET
 from brookmill.domain.names import new_id
 from brookmill.domain.options import DLQ, Options, options_text
 from brookmill.domain.processor import Processor, State
-from brookmill.domain.tier import Tier, exceeds
+from brookmill.domain.tier import Tier, exceeds, tier_limits
 from brookmill.domain.workspace import Workspace
 from brookmill.errors import ConnectionFailed
 from brookmill.mql.encoding import faithful
@@ -56,7 +56,7 @@ def process(call: Call, pipeline: list[Document], options: Document) -> tuple[Wo
     processor = _made(call, workspace, faithful(pipeline).decode(), sent)
     with call.store.read() as session:
         connections = connections_in(session, workspace)
-    check(processor, workspace, connections, sinkless=True)
+    check(processor, workspace, connections, tier_limits(call.settings.tiers), sinkless=True)
     made = Sample(call.clock)
     try:
         call.supervisor.ephemerals.begin(processor, made)

@@ -12,6 +12,7 @@ from brookmill.config import Settings
 from brookmill.connections.cluster import Cluster
 from brookmill.domain.connection import Connection
 from brookmill.domain.processor import Processor, State
+from brookmill.domain.tier import tier_limits
 from brookmill.mql.ejson import parse_json
 from brookmill.mql.values import Value
 from brookmill.runtime.messages import Start
@@ -60,7 +61,7 @@ def _start(
     return Start(
         processor_id=processor.id,
         name=processor.name,
-        tier=processor.effective_tier,
+        limits=tier_limits(settings.tiers)[processor.effective_tier],
         instance=workspace.name if len(session.workspaces(workspace.group_id)) > 1 else None,
         pipeline=processor.pipeline,
         options=processor.options,

@@ -7,6 +7,7 @@ from typing import Literal
 import msgspec
 
 from brookmill.config import Outside
+from brookmill.domain.tier import Limits
 
 LogLevel = Literal["debug", "info", "warning", "error"]
 LogFormat = Literal["auto", "console", "json"]
@@ -24,7 +25,7 @@ class Start(Message, frozen=True, tag="start"):
     """The first message to a worker: everything it will ever know.
 
     ``connections``: those the pipeline and the dead letters name, as JSON with their secrets in plain text:
-    this message is never logged nor written. ``tier``: whose memory and partitions are the limits.
+    this message is never logged nor written. ``limits``: those of its tier.
     ``clusters``: clusterName -> MongoDB URI. ``instance``: the workspace's name if its project has several,
     for dead letters. ``checkpoint``: where to go on, None from the start. ``sample_rate``: documents a second
     of a sample source. ``outside``: settings about the world. ``start_at``: BSON of where to begin without
@@ -35,7 +36,7 @@ class Start(Message, frozen=True, tag="start"):
 
     processor_id: str
     name: str
-    tier: str
+    limits: Limits
     instance: str | None
     pipeline: str
     options: str | None

@@ -15,7 +15,6 @@ from brookmill.connections import CONNECTIONS, Askable, Asker, Opening, Readable
 from brookmill.connections.cluster import Cluster
 from brookmill.domain.connection import Connection
 from brookmill.domain.secret import Secret
-from brookmill.domain.tier import TIERS
 from brookmill.errors import ConnectionFailed
 from brookmill.mql import Document, parse_json
 from brookmill.plan import Plan, plan
@@ -46,11 +45,11 @@ def opened(start: Start, clock: Clock, sampler: Sampler) -> Flow:
         clock,
         None if resumed is None else resumed.position,
         sample_rate=start.sample_rate,
-        partition_limit=TIERS[start.tier].kafka_partitions,
-        sync_limit=TIERS[start.tier].sync_collections,
+        partition_limit=start.limits.kafka_partitions,
+        sync_limit=start.limits.sync_collections,
         started_at=start.started_at,
         start_at={} if start.start_at is None else bson.decode(start.start_at),
-        memory=TIERS[start.tier].memory,
+        memory=start.limits.memory,
         outside=start.outside,
         clusters=start.clusters,
         connections=connections,

@@ -18,7 +18,6 @@ from bson import Int64
 
 from brookmill import logs
 from brookmill.clock import Clock, SystemClock
-from brookmill.domain.tier import TIERS
 from brookmill.errors import BrookmillError, ConnectionFailed
 from brookmill.mql import PlanError
 from brookmill.mql.errors import StateTooLarge
@@ -63,7 +62,7 @@ class Loop:
             "status": "running",
         }
         self._name |= {"scaleFactor": Int64(1)}
-        self._memory = TIERS[start.tier].memory
+        self._memory = start.limits.memory
         self._interval = start.checkpoint_interval
         self._keeps = not start.ephemeral
         self._flow = flow
@@ -184,7 +183,7 @@ def main(fd: int) -> None:
     channel: Channel[ToWorker, ToSupervisor] = Channel(socket.socket(fileno=fd), ToWorker)
     start = channel.receive(60.0)
     if isinstance(start, Start):
-        keep_heap(TIERS[start.tier].memory // 4)
+        keep_heap(start.limits.memory // 4)
         logs.configure(start.log_level, start.log_format)
         structlog.contextvars.bind_contextvars(processor=start.name, processor_id=start.processor_id)
         channel.send(serve(channel, start, SystemClock()))
