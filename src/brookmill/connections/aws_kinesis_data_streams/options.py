@@ -16,7 +16,7 @@ StreamName = Annotated[str, msgspec.Meta(pattern=r"^[a-zA-Z0-9_.-]{1,128}$")]
 ConsumerARN = Annotated[
     str,
     msgspec.Meta(
-        pattern=r"^arn:[a-z-]+:kinesis:[a-z0-9-]+:[0-9]{12}:stream/[a-zA-Z0-9_.-]+/consumer/[^/:]+:[0-9]+$"
+        pattern=r"^arn:[a-z-]+:kinesis:[a-z0-9-]+:[0-9]+:stream/[a-zA-Z0-9_.-]+/consumer/[^/:]+:[0-9]+$"
     ),
 ]
 InitialPosition = Literal[

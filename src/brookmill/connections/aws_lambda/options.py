@@ -12,7 +12,7 @@ from msgspec import UNSET, UnsetType, field
 FunctionName = Annotated[
     str,
     msgspec.Meta(
-        pattern=r"^(arn:aws[a-z-]*:lambda:[a-z0-9-]{1,40}:[0-9]{12}:function:)?[a-zA-Z0-9_-]{1,140}"
+        pattern=r"^(arn:aws[a-z-]*:lambda:[a-z0-9-]{1,40}:[a-z0-9-]{1,20}:function:)?[a-zA-Z0-9_-]{1,140}"
         r"(:(\$LATEST|[a-zA-Z0-9_-]{1,128}))?$"
     ),
 ]
