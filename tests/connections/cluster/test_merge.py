@@ -12,6 +12,9 @@ from clusters import Client, Opened
 from brookmill.clock import VirtualClock
 from brookmill.errors import ConnectionFailed
 from brookmill.testing.mongod import Mongod
+from brookmill.testing.mongod.commands import writing
+from brookmill.testing.mongod.errors import CommandError
+from brookmill.testing.mongod.write import Outcome, update
 
 OLD = {"_id": 1, "z": 0, "n": 1}
 NEW = [{"_id": 1, "n": 5, "b": 1}, {"_id": 2, "n": 6, "b": 1}]
@@ -102,6 +105,25 @@ def test_parallel_writing_keeps_the_order_of_each_key(
     stored = server.documents("shop.out")
     assert len(stored) == 8
     assert all(d["seen"] == list(range(40)) for d in stored)
+
+
+def test_a_write_put_off_for_a_moment_is_not_overtaken_by_later_ones_of_its_key(
+    server: Mongod, opened: Opened, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    conflicts = [{"_id": 1, "n": 0}]
+
+    def put_off(*where: Any) -> Outcome:
+        if where[3]["u"] in conflicts:
+            conflicts.remove(where[3]["u"])
+            raise CommandError("WriteConflict", 112)
+        return update(*where)
+
+    monkeypatch.setattr(writing, "update", put_off)
+    sink = opened.sink(merge(whenMatched="replace"), VirtualClock())
+    assert sink.write({"_id": 1, "n": 0}, {"_id": 2, "n": 1}, {"_id": 1, "n": 2}) == []
+    assert not conflicts
+    stored = sorted(server.documents("shop.out"), key=lambda document: int(document["_id"]))
+    assert stored == [{"_id": 1, "n": 2}, {"_id": 2, "n": 1}]
 
 
 def test_variables_of_let_and_the_new_document(server: Mongod, opened: Opened) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterator, Sequence
+from collections.abc import Hashable, Iterator, Sequence
 from typing import Any, Literal, NamedTuple
 
 import bson
@@ -60,11 +60,12 @@ def encoded(statement: Document) -> RawBSONDocument:
 
 
 class _Order(NamedTuple):
-    """What is to be written where, and what came of it so far."""
+    """What is to be written where, by which key, and what came of it so far."""
 
     command: Command
     target: Namespace
     statements: Sequence[RawBSONDocument]
+    keys: Sequence[Hashable]
     done: Done
 
 
@@ -78,9 +79,17 @@ class Bulk:
         if not client.write_concern.is_server_default:
             self._concern = {"writeConcern": client.write_concern.document}
 
-    def write(self, command: Command, target: Namespace, statements: Sequence[RawBSONDocument]) -> Done:
-        """Send all statements, in their order, none holding up another. Raises ConnectionFailed."""
-        order = _Order(command, target, statements, Done({}, set()))
+    def write(
+        self,
+        command: Command,
+        target: Namespace,
+        statements: Sequence[RawBSONDocument],
+        keys: Sequence[Hashable] = (),
+    ) -> Done:
+        """Send all statements, in their order, none holding up another but of its own key. ``keys``: of each
+        statement; without them each stands for itself. Raises ConnectionFailed.
+        """
+        order = _Order(command, target, statements, keys or range(len(statements)), Done({}, set()))
         for places in chunks(statements, _COMMAND_BYTES, _STATEMENTS):
             self._send(order, places)
         return order.done
@@ -117,17 +126,17 @@ class Bulk:
             }
         )
         order.done.inserted.update(places[one["index"]] for one in reply.get("upserted", ()))
-        again = []
+        put_off: set[int] = set()
         for error in reply.get("writeErrors", ()):
             place = places[error["index"]]
             if passes(error.get("code")):
-                again.append(place)
+                put_off.add(place)
             else:
                 order.done.refused[place] = str(error.get("errmsg", "the write was refused"))
         trouble = reply.get("writeConcernError")
         if trouble is not None:
             raise ConnectionFailed(f"Writes to {order.target} are not safe yet: {trouble.get('errmsg')}")
-        return again
+        return list(_behind(order, places, put_off)) if put_off else ()
 
     def _divide(self, order: _Order, places: Sequence[int], words: str) -> None:
         """A command fails as a whole for one bad statement in it: find that one."""
@@ -137,6 +146,17 @@ class Bulk:
         half = len(places) // 2
         for part in (places[:half], places[half:]):
             self._send(order, part)
+
+
+def _behind(order: _Order, places: Sequence[int], put_off: set[int]) -> Iterator[int]:
+    """What was put off, and all behind it of the same key: nothing may be overtaken by what came later."""
+    keys = set()
+    for place in places:
+        if place in put_off:
+            keys.add(order.keys[place])
+        if order.keys[place] in keys:
+            order.done.refused.pop(place, None)
+            yield place
 
 
 def chunks(raws: Sequence[RawBSONDocument], size: int, count: int) -> Iterator[list[int]]:

@@ -110,7 +110,8 @@ class MergeSink:
 
     def _run(self, target: Namespace, run: Run) -> dict[int, str]:
         raws: list[RawBSONDocument] = [statement.raw for statement in run.statements]
-        done = self._bulk.write("delete" if run.kind == "delete" else "update", target, raws)
+        keys = [statement.key for statement in run.statements]
+        done = self._bulk.write("delete" if run.kind == "delete" else "update", target, raws, keys)
         refused = {run.statements[i].place: text for i, text in done.refused.items()}
         if run.kind == "toggle":
             there = [
