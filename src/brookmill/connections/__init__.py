@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, ClassVar, Literal, NamedTuple, Protocol, runtime_checkable
+from typing import TYPE_CHECKING, Any, ClassVar, Literal, NamedTuple, Protocol, runtime_checkable
 
 from brookmill.clock import Clock
 from brookmill.config import Outside
@@ -17,10 +17,16 @@ from brookmill.mql.size import bson_size
 from brookmill.mql.values import MISSING, Document, Value
 from brookmill.registry import Registry
 
+if TYPE_CHECKING:
+    from brookmill.connections.ladder import Ladder
+
 #: Connection types by their wire name, e.g. ``CONNECTIONS["Kafka"]``.
 CONNECTIONS: Registry[type[Connection]] = Registry("connection type", __name__)
 
 Form = Literal["json", "document"]
+
+#: Seconds that a client is given at least: to some, 0 means for ever.
+_LEAST = 0.05
 
 
 def no_meta(_: int) -> dict[str, Any]:
@@ -198,7 +204,8 @@ class Opening:
     ``sample_rate``: documents a second of a sample source. ``partition_limit``: how many partitions a source
     may have, ``sync_limit``: how many collections one initial sync; None: any number. ``memory``: of the
     worker, in bytes. ``outside``: settings about the world.
-    ``clusters``: URI by cluster name. ``connections``: all that the pipeline names.
+    ``clusters``: URI by cluster name. ``connections``: all that the pipeline names. ``deadline``: monotonic
+    time beyond which nobody is waited for; None: every client waits as long as it does for a processor.
     """
 
     processor_id: str
@@ -214,6 +221,17 @@ class Opening:
     outside: Outside = field(default_factory=Outside)
     clusters: Mapping[str, str] = field(default_factory=dict, repr=False)
     connections: Mapping[str, Connection] = field(default_factory=dict)
+    deadline: float | None = None
+
+    def patience(self, usual: float) -> float:
+        """Seconds to wait for an outside system: the ``usual``, or what is left until the deadline."""
+        if self.deadline is None:
+            return usual
+        return min(usual, max(_LEAST, self.deadline - self.clock.monotonic()))
+
+    def tries(self, usual: int) -> int:
+        """How often to ask before a failure counts: with a deadline once."""
+        return usual if self.deadline is None else 1
 
 
 @runtime_checkable
@@ -260,4 +278,20 @@ class Askable(Protocol):
 
     def open_asker(self, options: Any, opening: Opening) -> Asker:
         """Raises ConnectionFailed."""
+        ...
+
+
+@runtime_checkable
+class Probeable(Protocol):
+    """A connection type that can be tested without a processor.
+
+    ``probe_options``: struct of what may be tried, all of it optional. docs/probes.md
+    """
+
+    probe_options: ClassVar[type[Any]]
+
+    def probe(self, options: Any, opening: Opening, ladder: Ladder) -> None:
+        """Climb as far as ``options`` allow; ``opening`` has a deadline. What fails is raised inside of the
+        step that failed: ConnectionFailed, or DocumentError for a message that cannot be read.
+        """
         ...

@@ -14,6 +14,7 @@ from brookmill.config import Outside
 from brookmill.connections import Opening
 from brookmill.connections.aws import AWSConfig
 from brookmill.connections.aws.trouble import failing
+from brookmill.connections.egress.authorities import bundle
 from brookmill.connections.egress.pools import guard
 from brookmill.errors import ConnectionFailed
 
@@ -38,6 +39,7 @@ class Account:
 
     def __init__(self, config: AWSConfig | UnsetType, opening: Opening, region: str) -> None:
         """Raises ConnectionFailed when the role cannot be taken on; 420 when settings or role are missing."""
+        self._opening = opening
         self._outside = opening.outside
         self._clock = opening.clock
         self._region = region
@@ -54,9 +56,9 @@ class Account:
         from botocore.config import Config
 
         usual: dict[str, Any] = {
-            "connect_timeout": CONNECT,
-            "read_timeout": READ,
-            "retries": {"mode": "standard", "total_max_attempts": _TRIES},
+            "connect_timeout": self._opening.patience(CONNECT),
+            "read_timeout": self._opening.patience(READ),
+            "retries": {"mode": "standard", "total_max_attempts": self._opening.tries(_TRIES)},
             "proxies": {},
             "ignore_configured_endpoint_urls": True,
             "tcp_keepalive": True,
@@ -68,7 +70,11 @@ class Account:
         with failing(f"The AWS service {service} cannot be used"):
             try:
                 client: Any = self._session.create_client(
-                    service, self._region, endpoint_url=endpoint, config=Config(**(usual | config))
+                    service,
+                    self._region,
+                    endpoint_url=endpoint,
+                    verify=bundle(),
+                    config=Config(**(usual | config)),
                 )
             except ValueError as e:
                 raise invalid(f"the setting aws_endpoint_url is no URL that {service} could be at") from e
@@ -96,7 +102,7 @@ class Account:
         asked: dict[str, Any] = {"RoleArn": self._role, "RoleSessionName": f"brookmill-{self._processor_id}"}
         if self._outside.aws_external_id is not None:
             asked["ExternalId"] = self._outside.aws_external_id
-        with failing(f"Could not take on the AWS role {self._role}"):
+        with failing(f"Could not take on the AWS role {self._role}", denied="ROLE"):
             given = self._sts.assume_role(**asked)["Credentials"]
         return {
             "access_key": given["AccessKeyId"],
@@ -115,6 +121,23 @@ def endpoint_url(outside: Outside, service: Service) -> str | None:
     if url is not None and "@" in urlsplit(url).netloc:
         raise invalid("the setting aws_endpoint_url must not hold a user: AWS takes keys alone")
     return url
+
+
+def service_url(outside: Outside, service: Service, region: str) -> str:
+    """Where a client of ``service`` goes. Raises ConnectionFailed (420) for a region that cannot be."""
+    if (url := endpoint_url(outside, service)) is not None:
+        return url
+    found = _bare_session().get_component("endpoint_resolver").construct_endpoint(service, region)
+    if not found:
+        raise invalid(f"AWS has no region {region}")
+    return f"https://{found['hostname']}"
+
+
+def check(config: AWSConfig | UnsetType, outside: Outside) -> None:
+    """Raises ConnectionFailed (420) when settings or role are missing, as an Account would."""
+    _own_session(outside)
+    if outside.aws_credentials == "assume-role":
+        _role(config)
 
 
 def invalid(text: str) -> ConnectionFailed:

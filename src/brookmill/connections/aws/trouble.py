@@ -7,7 +7,8 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
-from brookmill.errors import ConnectionFailed
+from brookmill.connections.egress.trouble import certificate_fault
+from brookmill.errors import ConnectionFailed, Fault
 
 if TYPE_CHECKING:
     from botocore.exceptions import BotoCoreError, ClientError
@@ -56,6 +57,14 @@ _PASSING = frozenset(
         "ResourceNotReadyException",
     }
 )
+#: What stands in for names where an answer has no body is its status.
+_DENIED = frozenset({"403", "AccessDenied", "AccessDeniedException", "Forbidden", "UnauthorizedOperation"})
+_MISSING = frozenset(
+    {
+        *("404", "NoSuchBucket", "NoSuchKey", "NotFound", "ResourceNotFoundException"),
+        *("301", "AuthorizationHeaderMalformed", "IllegalLocationConstraintException", "PermanentRedirect"),
+    }
+)
 #: Most of AWS's own words that are shown.
 _WORDS = 300
 
@@ -84,22 +93,41 @@ def failed(what: str, error: BotoCoreError | ClientError) -> ConnectionFailed:
     from botocore.exceptions import ClientError
 
     if isinstance(error, ClientError):
-        return ConnectionFailed(f"{what}: {_answer(error)}", retry=passing(error))
+        return ConnectionFailed(f"{what}: {_answer(error)}", retry=passing(error), fault=_fault(error))
     inner = _member(error, "error")
     if isinstance(inner, ConnectionFailed):  # the way out is not allowed
-        return ConnectionFailed(f"{what}: {inner}", retry=inner.retry, code=inner.code, name=inner.name)
-    return ConnectionFailed(f"{what}: {_silence(error)}", retry=passing(error))
+        return ConnectionFailed(
+            f"{what}: {inner}", retry=inner.retry, code=inner.code, name=inner.name, fault=inner.fault
+        )
+    fault = certificate_fault(error) or ("NO_ANSWER" if passing(error) else None)
+    return ConnectionFailed(f"{what}: {_silence(error)}", retry=passing(error), fault=fault)
 
 
 @contextmanager
-def failing(what: str) -> Iterator[None]:
-    """Raise what AWS's client raises in here as ConnectionFailed."""
+def failing(what: str, *, denied: Fault = "DENIED") -> Iterator[None]:
+    """Raise what AWS's client raises in here as ConnectionFailed. ``denied``: what lacking a right means."""
     from botocore.exceptions import BotoCoreError, ClientError
 
     try:
         yield
     except (BotoCoreError, ClientError) as e:
-        raise failed(what, e) from e
+        failure = failed(what, e)
+        if failure.fault == "DENIED":
+            failure.fault = denied
+        raise failure from e
+
+
+def _fault(error: ClientError) -> Fault | None:
+    name = code(error)
+    if name in FORGED or name.startswith("ExpiredToken"):
+        return "CREDENTIALS"
+    if name in _DENIED:
+        return "DENIED"
+    if name in _MISSING:
+        return "NOT_FOUND"
+    if name in THROTTLED:
+        return "THROTTLED"
+    return "SERVER_ERROR" if status(error) >= 500 else None
 
 
 def _answer(error: ClientError) -> str:

@@ -103,3 +103,10 @@ class KinesisSinkOptions(
 def is_partition_key(value: Any) -> bool:
     """Whether Kinesis takes ``value`` as a partition key."""
     return isinstance(value, str) and 1 <= len(value) <= 256
+
+
+class KinesisProbe(msgspec.Struct, frozen=True, kw_only=True):
+    """What a test tries."""
+
+    stream: StreamName | UnsetType = UNSET
+    region: Region | UnsetType = UNSET

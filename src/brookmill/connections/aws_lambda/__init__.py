@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from typing import ClassVar
+from typing import TYPE_CHECKING, ClassVar
 
 from msgspec import UNSET, UnsetType
 
 from brookmill.connections import CONNECTIONS, Asker, Opening
 from brookmill.connections.aws import AWSConfig
-from brookmill.connections.aws_lambda.options import ExternalFunctionOptions
+from brookmill.connections.aws_lambda.options import ExternalFunctionOptions, LambdaProbe
 from brookmill.connections.networking import (
     IMMUTABLE_PUBLIC_PRIVATE,
     PublicPrivateNetworking,
@@ -18,12 +18,16 @@ from brookmill.connections.networking import (
 )
 from brookmill.domain.connection import Connection
 
+if TYPE_CHECKING:
+    from brookmill.connections.ladder import Ladder
+
 
 @CONNECTIONS("AWSLambda")
 class AWSLambda(Connection, frozen=True, kw_only=True, tag="AWSLambda"):
     """Acts under the role of ``aws``."""
 
     immutable = IMMUTABLE_PUBLIC_PRIVATE
+    probe_options: ClassVar[type[LambdaProbe]] = LambdaProbe
     asker_options: ClassVar[Mapping[str, type[ExternalFunctionOptions]]] = {
         "$externalFunction": ExternalFunctionOptions
     }
@@ -43,3 +47,9 @@ class AWSLambda(Connection, frozen=True, kw_only=True, tag="AWSLambda"):
         from brookmill.connections.aws_lambda.asker import LambdaAsker
 
         return LambdaAsker(self, options, opening)
+
+    def probe(self, options: LambdaProbe, opening: Opening, ladder: Ladder) -> None:
+        """Raises ConnectionFailed."""
+        from brookmill.connections.aws_lambda.probe import probe
+
+        probe(self, options, opening, ladder)

@@ -11,10 +11,10 @@ import bson
 from msgspec import UNSET
 
 from brookmill.connections import Answer, Opening, Output
-from brookmill.connections.aws import region_of
 from brookmill.connections.aws.account import Account
 from brookmill.connections.aws.trouble import FORGED, code, failed, failing, passing
 from brookmill.connections.aws_lambda.options import ExternalFunctionOptions
+from brookmill.connections.aws_lambda.region import function_region
 from brookmill.errors import ConnectionFailed, DocumentError
 from brookmill.mql.ejson import parse_json
 from brookmill.mql.encoding import encoder
@@ -51,7 +51,8 @@ class LambdaAsker:
         self._constants = opening.constants
         self._clock = opening.clock
         self._what = f"Could not call the Lambda function {options.function_name}"
-        account = Account(connection.aws, opening, _region(connection, options, opening))
+        region = function_region(connection, options.function_name, opening.outside)
+        account = Account(connection.aws, opening, region)
         self._client: LambdaClient = account.client(
             "lambda",
             read_timeout=_LONGEST,
@@ -164,10 +165,3 @@ def _words(reply: bytes) -> str:
     given: Mapping[str, Any] = said if isinstance(said, dict) else {}
     kind, message = given.get("errorType", "an error"), given.get("errorMessage", "")
     return f"it failed with {kind}: {message}"[:_WORDS]
-
-
-def _region(connection: AWSLambda, options: ExternalFunctionOptions, opening: Opening) -> str:
-    """That of the function's ARN, else the connection's."""
-    if options.function_name.startswith("arn:"):
-        return options.function_name.split(":")[3]
-    return region_of(connection, opening.outside)

@@ -51,3 +51,9 @@ class ExternalFunctionOptions(
             yield ("parallelism",), "parallelism needs the execution sync"
         if self.partition_by is not UNSET and self.parallelism == 1:
             yield ("partitionBy",), "partitionBy needs a parallelism greater than 1"
+
+
+class LambdaProbe(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
+    """What a test tries: a function that would be called, but is not."""
+
+    function_name: FunctionName | UnsetType = UNSET

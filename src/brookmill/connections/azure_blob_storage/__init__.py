@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from typing import ClassVar
+from typing import TYPE_CHECKING, ClassVar
 
 import msgspec
 from msgspec import UNSET, UnsetType
 
 from brookmill.connections import CONNECTIONS, Opening, Sink
-from brookmill.connections.azure_blob_storage.options import AzureSinkOptions
+from brookmill.connections.azure_blob_storage.options import AzureProbe, AzureSinkOptions
 from brookmill.connections.networking import (
     IMMUTABLE_PUBLIC_PRIVATE,
     PublicPrivateNetworking,
@@ -17,6 +17,9 @@ from brookmill.connections.networking import (
     networking_problems,
 )
 from brookmill.domain.connection import Connection
+
+if TYPE_CHECKING:
+    from brookmill.connections.ladder import Ladder
 
 
 class AzureConfig(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
@@ -32,6 +35,7 @@ class AzureBlobStorage(Connection, frozen=True, kw_only=True, tag="AzureBlobStor
     """Acts under the service principal of ``azure``."""
 
     immutable = IMMUTABLE_PUBLIC_PRIVATE
+    probe_options: ClassVar[type[AzureProbe]] = AzureProbe
     sink_options: ClassVar[Mapping[str, type[AzureSinkOptions]]] = {"$emit": AzureSinkOptions}
 
     azure: AzureConfig | UnsetType = UNSET
@@ -49,3 +53,9 @@ class AzureBlobStorage(Connection, frozen=True, kw_only=True, tag="AzureBlobStor
         from brookmill.connections.azure_blob_storage.sink import azure_sink
 
         return azure_sink(self, options, opening)
+
+    def probe(self, options: AzureProbe, opening: Opening, ladder: Ladder) -> None:
+        """Raises ConnectionFailed."""
+        from brookmill.connections.azure_blob_storage.probe import probe
+
+        probe(self, options, opening, ladder)

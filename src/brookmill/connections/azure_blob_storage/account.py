@@ -10,6 +10,7 @@ from urllib.parse import urlsplit
 from msgspec import UNSET, UnsetType
 
 from brookmill.config import Outside
+from brookmill.connections import Opening
 from brookmill.connections.azure_blob_storage.trouble import failing
 from brookmill.errors import ConnectionFailed
 
@@ -23,42 +24,52 @@ _ACCOUNT = re.compile(r"[a-z0-9]{3,24}")
 _ENDPOINT = "https://{account}.blob.core.windows.net"
 #: Seconds to wait for a connection, and for the next byte of an answer.
 _CONNECT, _READ = 10, 60
-#: Tries besides the first, a second between them.
-_RETRIES = 2
+#: How often is asked, with a second between two tries.
+_TRIES = 3
 _SCOPE = "https://storage.azure.com/.default"
 
 
-def blob_client(config: AzureConfig | UnsetType, outside: Outside, connections: int) -> BlobServiceClient:
+def account_url(config: AzureConfig | UnsetType, outside: Outside) -> str:
+    """Where the storage account is. Raises ConnectionFailed (420) when its name cannot be one."""
+    account = _account(config)
+    return (outside.azure_endpoint_url or _ENDPOINT).replace("{account}", account)
+
+
+def blob_client(config: AzureConfig | UnsetType, opening: Opening, connections: int) -> BlobServiceClient:
     """``connections``: how many are kept open. Raises ConnectionFailed (420) when names or settings are
     missing.
     """
     from azure.storage.blob import BlobServiceClient, LinearRetry
 
-    account = "" if config is UNSET or config.storage_account_name is UNSET else config.storage_account_name
-    if not _ACCOUNT.fullmatch(account):
-        raise _invalid("the connection's azure.storageAccountName is not the name of a storage account")
-    url = (outside.azure_endpoint_url or _ENDPOINT).replace("{account}", account)
-    transport = _transport(outside, connections)
+    outside, url = opening.outside, account_url(config, opening.outside)
+    transport = _transport(opening, connections)
     return BlobServiceClient(
         url,
-        credential=_credential(config, account, url, outside, transport),
+        credential=_credential(config, _account(config), url, outside, transport),
         transport=transport,
-        retry_policy=LinearRetry(backoff=1, retry_total=_RETRIES, random_jitter_range=0),
+        retry_policy=LinearRetry(backoff=1, retry_total=opening.tries(_TRIES) - 1, random_jitter_range=0),
         logging_enable=False,
     )
 
 
-def _transport(outside: Outside, connections: int) -> RequestsTransport:
+def _account(config: AzureConfig | UnsetType) -> str:
+    account = "" if config is UNSET or config.storage_account_name is UNSET else config.storage_account_name
+    if not _ACCOUNT.fullmatch(account):
+        raise _invalid("the connection's azure.storageAccountName is not the name of a storage account")
+    return account
+
+
+def _transport(opening: Opening, connections: int) -> RequestsTransport:
     from azure.core.pipeline.transport import RequestsTransport
 
     from brookmill.connections.egress.authorities import bundle
     from brookmill.connections.egress.sessions import session
 
     return RequestsTransport(
-        session=session(outside, connections),
+        session=session(opening.outside, connections),
         session_owner=False,
-        connection_timeout=_CONNECT,
-        read_timeout=_READ,
+        connection_timeout=opening.patience(_CONNECT),
+        read_timeout=opening.patience(_READ),
         connection_verify=bundle(),
         use_env_settings=False,
     )

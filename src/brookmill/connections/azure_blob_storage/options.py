@@ -50,3 +50,9 @@ class AzureSinkOptions(msgspec.Struct, frozen=True, kw_only=True, rename="camel"
         yield from self.config.problems()
         if self.partition_by is not UNSET and self.parallelism == 1:
             yield ("partitionBy",), "partitionBy needs a parallelism greater than 1"
+
+
+class AzureProbe(msgspec.Struct, frozen=True, kw_only=True):
+    """What a test tries."""
+
+    container: Annotated[str, msgspec.Meta(pattern=f"^({CONTAINER.pattern})$")] | UnsetType = UNSET

@@ -21,7 +21,7 @@ def azure_sink(connection: AzureBlobStorage, options: AzureSinkOptions, opening:
     """Raises ConnectionFailed, also when there is no container of a name that is the same for all
     documents.
     """
-    client = blob_client(connection.azure, opening.outside, options.parallelism)
+    client = blob_client(connection.azure, opening, options.parallelism)
     container = opening.constants.get("bucket")
     if container is not None:
         with failing(f"Could not find the Azure container {container}"):

@@ -7,8 +7,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
-from brookmill.connections.egress.trouble import certificate_problem
-from brookmill.errors import ConnectionFailed
+from brookmill.connections.egress.trouble import certificate_fault, certificate_problem
+from brookmill.errors import ConnectionFailed, Fault
 
 if TYPE_CHECKING:
     from azure.core.exceptions import AzureError, HttpResponseError
@@ -22,6 +22,15 @@ _ADVICE = {
     "AuthorizationPermissionMismatch": "the service principal needs the role Storage Blob Data Contributor",
     "InsufficientAccountPermissions": "the login in Brookmill's settings lacks the right to do this",
     "ContainerNotFound": "there is no such container",
+}
+_FAULTS: dict[str, Fault] = {
+    "AuthenticationFailed": "CREDENTIALS",
+    "InvalidAuthenticationInfo": "CREDENTIALS",
+    "NoAuthenticationInformation": "CREDENTIALS",
+    "AuthorizationFailure": "DENIED",
+    "AuthorizationPermissionMismatch": "DENIED",
+    "InsufficientAccountPermissions": "DENIED",
+    "ContainerNotFound": "NOT_FOUND",
 }
 _PASSING = frozenset({408, 425, 429})
 _LOGIN = re.compile(r"AADSTS[0-9]+")
@@ -44,13 +53,19 @@ def _failed(what: str, error: AzureError | ConnectionFailed) -> ConnectionFailed
     causes = list(_chain(error))
     if forbidden := next((e for e in causes if isinstance(e, ConnectionFailed)), None):
         return ConnectionFailed(
-            f"{what}: {forbidden}", retry=forbidden.retry, code=forbidden.code, name=forbidden.name
+            f"{what}: {forbidden}",
+            retry=forbidden.retry,
+            code=forbidden.code,
+            name=forbidden.name,
+            fault=forbidden.fault,
         )
     if problem := next(filter(None, map(certificate_problem, causes)), None):
-        return ConnectionFailed(f"{what}: {problem}", retry=False)
+        fault: Fault | None = next((f for e in causes if (f := certificate_fault(e))), None)
+        return ConnectionFailed(f"{what}: {problem}", retry=False, fault=fault)
     silent = any(isinstance(e, (ServiceRequestError, ServiceResponseError)) for e in causes)
     if silent or not isinstance(error, HttpResponseError):
-        return ConnectionFailed(f"{what}: Azure does not answer ({type(error).__name__})")
+        text = f"{what}: Azure does not answer ({type(error).__name__})"
+        return ConnectionFailed(text, fault="NO_ANSWER")
     return _answered(what, error)
 
 
@@ -71,11 +86,14 @@ def _answered(what: str, error: HttpResponseError) -> ConnectionFailed:
         return ConnectionFailed(
             f"{what}: {named}the client id, its secret or the tenant in Brookmill's settings is not valid",
             retry=False,
+            fault="CREDENTIALS",
         )
+    fault: Fault = "SERVER_ERROR" if status >= 500 else "FAILED"
     advice = f": {_ADVICE[code]}" if code in _ADVICE else ""
     return ConnectionFailed(
         f"{what}: Azure answered {code or f'with status {status}'}{advice}",
         retry=status >= 500 or status in _PASSING,
+        fault=_FAULTS.get(code, fault) if code else fault,
     )
 
 

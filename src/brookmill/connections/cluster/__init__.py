@@ -10,6 +10,7 @@ from msgspec import UNSET, UnsetType
 
 from brookmill.connections import CONNECTIONS, Asker, Opening, Sink, Source
 from brookmill.connections.cluster.ask_options import CachedLookupOptions, LookupOptions
+from brookmill.connections.cluster.probe_options import ClusterProbe
 from brookmill.connections.cluster.source_options import ChangeStreamOptions
 from brookmill.connections.cluster.write_options import MergeOptions, TimeSeriesOptions
 from brookmill.domain.connection import Connection
@@ -17,6 +18,7 @@ from brookmill.domain.names import is_id
 
 if TYPE_CHECKING:
     from brookmill.connections.cluster.dead_letters import ClusterDeadLetters
+    from brookmill.connections.ladder import Ladder
 
 
 class DBRoleToExecute(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
@@ -41,6 +43,8 @@ class Cluster(Connection, frozen=True, kw_only=True, tag="Cluster"):
         "$lookup": LookupOptions,
         "$cachedLookup": CachedLookupOptions,
     }
+
+    probe_options: ClassVar[type[ClusterProbe]] = ClusterProbe
 
     cluster_group_id: str | UnsetType | None = UNSET
     cluster_name: str | UnsetType = UNSET
@@ -77,6 +81,12 @@ class Cluster(Connection, frozen=True, kw_only=True, tag="Cluster"):
         from brookmill.connections.cluster.cached_lookup import CachedLookup
 
         return CachedLookup(self, options, opening)
+
+    def probe(self, options: ClusterProbe, opening: Opening, ladder: Ladder) -> None:
+        """Raises ConnectionFailed."""
+        from brookmill.connections.cluster.probe import probe
+
+        probe(self, options, opening, ladder)
 
     def open_dead_letters(
         self, db: str, coll: str, opening: Opening, *, processor: str, instance: str | None

@@ -55,17 +55,27 @@ def unconnected(connection: Cluster, opening: Opening, **more: Any) -> Client:
     """A client that asks nothing before it is used. Raises ConnectionFailed (420) when the server knows no
     cluster of that name, or its URI is none.
     """
-    uri = opening.clusters.get(str(connection.cluster_name))
-    if uri is None:
-        raise _invalid(f"No cluster named {connection.cluster_name}")
+    uri = uri_of(connection, opening)
     patience: dict[str, Any] = {
-        name: value for name, value in _PATIENCE.items() if name.lower() not in uri.lower()
+        name: round(opening.patience(value / 1000) * 1000)
+        for name, value in _PATIENCE.items()
+        if opening.deadline is not None or name.lower() not in uri.lower()
     }
     try:
         return MongoClient(uri, appname="brookmill", **patience, **more, **_DECODING)
     except (InvalidURI, ConfigurationError, ValueError, TypeError):
         # The client's own words may repeat the URI, password and all.
-        raise _invalid(f"the URI of the cluster {connection.cluster_name} is not valid") from None
+        raise invalid(f"the URI of the cluster {connection.cluster_name} is not valid") from None
+
+
+def uri_of(connection: Cluster, opening: Opening) -> str:
+    """With user and password in it. Raises ConnectionFailed (420) when the server knows no such cluster."""
+    uri = opening.clusters.get(str(connection.cluster_name))
+    if uri is None:
+        failure = invalid(f"No cluster named {connection.cluster_name}")
+        failure.fault = "NOT_FOUND"
+        raise failure
+    return uri
 
 
 def leave(client: Client, *before: Callable[[], None]) -> None:
@@ -77,5 +87,6 @@ def leave(client: Client, *before: Callable[[], None]) -> None:
         client.close()
 
 
-def _invalid(text: str) -> ConnectionFailed:
+def invalid(text: str) -> ConnectionFailed:
+    """The failure of settings that cannot be right whatever the servers say."""
     return ConnectionFailed(text, retry=False, code=420, name="StreamProcessorInvalidOptions")

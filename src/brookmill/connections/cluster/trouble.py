@@ -59,9 +59,10 @@ def failed(what: str, error: PyMongoError) -> ConnectionFailed:
         return _refused(what, error)
     if isinstance(error, ServerSelectionTimeoutError):
         reason = str(error).partition(", Timeout: ")[0].partition(" (configured timeouts")[0]
-        return ConnectionFailed(f"{what}: no server of the cluster can be reached: {reason}")
+        text = f"{what}: no server of the cluster can be reached: {reason}"
+        return ConnectionFailed(text, fault="NO_ANSWER")
     if isinstance(error, ConnectionFailure):
-        return ConnectionFailed(f"{what}: the connection was lost: {error}")
+        return ConnectionFailed(f"{what}: the connection was lost: {error}", fault="NO_ANSWER")
     if isinstance(error, ConfigurationError):
         return ConnectionFailed(f"{what}: {error}", retry=False, code=420)
     return ConnectionFailed(f"{what}: {type(error).__name__}: {error}", retry=False)
@@ -77,12 +78,12 @@ def _refused(what: str, error: OperationFailure) -> ConnectionFailed:
     code, text = error.code, reason(error)
     if code in _LOGIN:
         hint = "the cluster refuses user or password: check its URI in the server's configuration"
-        return ConnectionFailed(f"{what}: {hint} ({text})", retry=False, code=code)
+        return ConnectionFailed(f"{what}: {hint} ({text})", retry=False, code=code, fault="CREDENTIALS")
     if code == _UNAUTHORIZED:
         # Behind these words the server repeats the command, documents and all.
         denied = text.partition(" to execute command")[0]
         hint = "the user in the cluster's URI lacks a right"
-        return ConnectionFailed(f"{what}: {hint}: {denied}", retry=False, code=code)
+        return ConnectionFailed(f"{what}: {hint}: {denied}", retry=False, code=code, fault="DENIED")
     if code in _HISTORY:
         hint = "start the processor with resumeFromCheckpoint:false to go on without what was lost"
         return ConnectionFailed(

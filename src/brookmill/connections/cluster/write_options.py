@@ -7,6 +7,7 @@ from collections.abc import Iterator, Mapping
 from typing import Annotated, Any, ClassVar, Literal
 
 import msgspec
+from bson import Int64
 from msgspec import UNSET, UnsetType, field
 
 from brookmill.connections.cluster.namespace import collection_problem, database_problem
@@ -42,6 +43,20 @@ def name_problems(constants: Mapping[str, Any], *holder: str) -> Iterator[Proble
             yield (*holder, name), text
 
 
+def _with_longs(spec: Any) -> Any:
+    """``spec`` with the plain numbers under ``$toDate`` as longs: servers make dates of these, but not of
+    ints, and neither JSON nor a shell tells the two apart in ``{$toDate: 0}``.
+    """
+    if isinstance(spec, list):
+        return [_with_longs(item) for item in spec]
+    if not isinstance(spec, dict):
+        return spec
+    return {
+        name: Int64(member) if name == "$toDate" and type(member) is int else _with_longs(member)
+        for name, member in spec.items()
+    }
+
+
 class Into(msgspec.Struct, frozen=True, kw_only=True, rename="camel", forbid_unknown_fields=True):
     """``db`` and ``coll`` are names or expressions that give one."""
 
@@ -75,7 +90,7 @@ class MergeOptions(msgspec.Struct, frozen=True, kw_only=True, rename="camel", fo
     @property
     def pipeline(self) -> list[Any] | None:
         """What ``whenMatched`` is when it is no mode."""
-        return self.when_matched if isinstance(self.when_matched, list) else None
+        return _with_longs(self.when_matched) if isinstance(self.when_matched, list) else None
 
     def expressions(self) -> Iterator[Column]:
         """Column, path of the member and spec of every expression; ``let`` is one column, an object."""

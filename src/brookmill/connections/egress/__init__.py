@@ -69,7 +69,7 @@ def judge(host: str, port: int, outside: Outside, resolve: Resolve = resolve) ->
     try:
         addresses = resolve(host, port)
     except OSError as e:
-        raise ConnectionFailed(f"the host {_shown(host)} has no address") from e
+        raise ConnectionFailed(f"the host {_shown(host)} has no address", fault="NO_ADDRESS") from e
     except ValueError as e:  # a label too long, a NUL
         raise _refused(host, "is not a valid name") from e
     for address in addresses:
@@ -132,7 +132,11 @@ def _plain(host: str) -> str:
 
 def _refused(host: str, why: str) -> ConnectionFailed:
     return ConnectionFailed(
-        f"the host {_shown(host)} {why}", retry=False, code=420, name="StreamProcessorInvalidOptions"
+        f"the host {_shown(host)} {why}",
+        retry=False,
+        code=420,
+        name="StreamProcessorInvalidOptions",
+        fault="FORBIDDEN_ADDRESS",
     )
 
 

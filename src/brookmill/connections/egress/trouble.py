@@ -7,61 +7,69 @@ from collections.abc import Iterator
 
 import httpx
 
-from brookmill.errors import ConnectionFailed
+from brookmill.errors import ConnectionFailed, Fault
 
-#: OpenSSL's verdicts on a certificate (``verify_code``), by what they mean for users.
-_EXPIRED, _NOT_YET, _WRONG_NAME, _WRONG_ADDRESS = 10, 9, 62, 64
-_UNKNOWN = {2, 18, 19, 20, 21}
+#: OpenSSL's verdicts on a certificate (``verify_code``): what is wrong, and how users are told.
+_VERDICTS: dict[int, tuple[Fault, str]] = {
+    10: ("CERTIFICATE_EXPIRED", "has expired"),
+    9: ("CERTIFICATE_NOT_YET_VALID", "is not valid yet"),
+    **dict.fromkeys((62, 64), ("CERTIFICATE_NAME", "is for another name")),
+    **dict.fromkeys(
+        (2, 18, 19, 20, 21),
+        (
+            "CERTIFICATE_UNTRUSTED",
+            "is signed by an unknown authority; the variable SSL_CERT_FILE can name a file with it",
+        ),
+    ),
+}
 
 
 def failed(what: str, error: httpx.TransportError) -> ConnectionFailed:
     """``what``: the request without secrets, e.g. its method and URL. A certificate stays wrong for ever."""
     if problem := certificate_problem(error):
-        return ConnectionFailed(f"{what} failed: {problem}", retry=False)
-    return ConnectionFailed(f"{what} failed: {_reason(error)}")
+        text = f"{what} failed: {problem}"
+        return ConnectionFailed(text, retry=False, fault=certificate_fault(error))
+    text, fault = _reason(error)
+    return ConnectionFailed(f"{what} failed: {text}", fault=fault)
 
 
 def certificate_problem(error: BaseException) -> str | None:
     """What is wrong with the certificate, where that is behind ``error``; None: it is something else."""
-    verdict = next((e for e in _chain(error) if isinstance(e, ssl.SSLCertVerificationError)), None)
-    return None if verdict is None else _certificate(verdict)
+    verdict = _verdict(error)
+    if verdict is None:
+        return None
+    _, text = _VERDICTS.get(verdict.verify_code, ("", f"is not valid: {verdict.verify_message}"))
+    return f"the server's certificate {text}"
 
 
-def _certificate(verdict: ssl.SSLCertVerificationError) -> str:
-    match verdict.verify_code:
-        case code if code == _EXPIRED:
-            return "the server's certificate has expired"
-        case code if code == _NOT_YET:
-            return "the server's certificate is not valid yet"
-        case code if code in (_WRONG_NAME, _WRONG_ADDRESS):
-            return "the server's certificate is for another name"
-        case code if code in _UNKNOWN:
-            return (
-                "the server's certificate is signed by an unknown authority; "
-                "the variable SSL_CERT_FILE can name a file with it"
-            )
-        case _:
-            return f"the server's certificate is not valid: {verdict.verify_message}"
+def certificate_fault(error: BaseException) -> Fault | None:
+    """The same in one word."""
+    verdict = _verdict(error)
+    return None if verdict is None else _VERDICTS.get(verdict.verify_code, ("CERTIFICATE_INVALID", ""))[0]
 
 
-def _reason(error: httpx.TransportError) -> str:
+def _verdict(error: BaseException) -> ssl.SSLCertVerificationError | None:
+    return next((e for e in _chain(error) if isinstance(e, ssl.SSLCertVerificationError)), None)
+
+
+def _reason(error: httpx.TransportError) -> tuple[str, Fault | None]:
     causes = list(_chain(error))
     if unresolved := next((e for e in causes if isinstance(e, ConnectionFailed)), None):
-        return str(unresolved)
+        return str(unresolved), unresolved.fault
     if broken := next((e for e in causes if isinstance(e, ssl.SSLError)), None):
-        return f"TLS is not possible with this server ({broken.reason or type(broken).__name__})"
+        return f"TLS is not possible with this server ({broken.reason or type(broken).__name__})", "PROTOCOL"
     if any(isinstance(e, ConnectionRefusedError) for e in causes):
-        return "the connection was refused"
+        return "the connection was refused", "REFUSED"
     match error:
         case httpx.ConnectTimeout():
-            return "the connection took too long"
+            return "the connection took too long", "NO_ANSWER"
         case httpx.TimeoutException():
-            return "the answer took too long"
+            return "the answer took too long", "NO_ANSWER"
         case httpx.ConnectError():
-            return "no connection could be made"
+            return "no connection could be made", "NO_ANSWER"
         case httpx.RemoteProtocolError():
-            return "the server broke off or did not speak HTTP"
-    return f"the connection broke ({type(error).__name__})"
+            return "the server broke off or did not speak HTTP", "PROTOCOL"
+    return f"the connection broke ({type(error).__name__})", None
 
 
 def _chain(error: BaseException) -> Iterator[BaseException]:

@@ -118,9 +118,10 @@ def _refused(error: Exception) -> ConnectionFailed:
     what = "Could not log in to Google Cloud"
     if isinstance(error, RefreshError):
         words = " ".join(str(error.args[0] if error.args else "").split())[:_WORDS]
-        return ConnectionFailed(f"{what}: {words}", retry=bool(error.retryable))
+        return ConnectionFailed(f"{what}: {words}", retry=bool(error.retryable), fault="CREDENTIALS")
     reason = error.args[0] if error.args else type(error).__name__
-    return ConnectionFailed(f"{what}: Google does not answer ({str(reason)[:_WORDS]})")
+    text = f"{what}: Google does not answer ({str(reason)[:_WORDS]})"
+    return ConnectionFailed(text, fault="NO_ANSWER")
 
 
 def _invalid(text: str) -> ConnectionFailed:

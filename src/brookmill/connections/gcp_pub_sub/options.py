@@ -68,3 +68,11 @@ class PubSubSinkOptions(
                 )
             if isinstance(constants.get(f"attributes.{name}"), (dict, list)):
                 yield ("attributes", name), "an attribute must be a string, a number or a boolean"
+
+
+class PubSubProbe(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
+    """What a test tries. ``topic`` needs ``project_id``; without ``region`` it is the global endpoint."""
+
+    project_id: Project | UnsetType = UNSET
+    topic: Annotated[str, msgspec.Meta(pattern=f"^{TOPIC.pattern}$")] | UnsetType = UNSET
+    region: Region | UnsetType = UNSET

@@ -8,11 +8,18 @@ from typing import TYPE_CHECKING, Any
 
 import httpx
 import orjson
-from msgspec import UNSET
 
 from brookmill.connections import DeadLetter, Form, Opening, Output
 from brookmill.connections.egress.http import client
 from brookmill.connections.egress.trouble import failed
+from brookmill.connections.gcp_pub_sub.endpoint import (
+    CONNECT,
+    TIMEOUT,
+    account_of,
+    base_url,
+    topic_url,
+    words,
+)
 from brookmill.connections.gcp_pub_sub.login import Login
 from brookmill.connections.gcp_pub_sub.message import Batch, PubSubMessage, message
 from brookmill.connections.gcp_pub_sub.options import PubSubSinkOptions
@@ -26,9 +33,6 @@ if TYPE_CHECKING:
 _TOPICS = 1000
 #: Seconds to wait before trying again.
 _PAUSES = (0.2, 1.0, 3.0)
-_CONNECT, _TIMEOUT = 10.0, 60.0
-#: Most of Google's own words that are shown.
-_WORDS = 300
 _NEVER = threading.Event()
 
 
@@ -44,16 +48,13 @@ class PubSubSink:
         """Logs in. Raises ConnectionFailed."""
         outside, gcp = opening.outside, connection.gcp
         self._project = options.project_id
-        self._base = (outside.gcp_endpoint_url or f"https://{options.region}-pubsub.googleapis.com").rstrip(
-            "/"
-        )
+        self._base = base_url(outside, options.region)
         self._constants = opening.constants
         self._clock = opening.clock
         self._topics: set[str] = set()
-        self._client = client(outside, connect_timeout=_CONNECT, timeout=_TIMEOUT)
+        self._client = client(outside, connect_timeout=CONNECT, timeout=TIMEOUT)
         try:
-            account = None if gcp is UNSET or gcp.service_account_id is UNSET else gcp.service_account_id
-            self._login = Login(account, outside, self._client)
+            self._login = Login(account_of(gcp), outside, self._client)
         except ConnectionFailed:
             self._client.close()
             raise
@@ -102,13 +103,13 @@ class PubSubSink:
             for one in batch:
                 yield from self._publish(topic, [one])
         elif reply.status == 400:
-            yield _letter(f"{what}: {_words(reply)}", batch[0].document, batch[0].meta)
+            yield _letter(f"{what}: {words(reply)}", batch[0].document, batch[0].meta)
         else:
-            raise ConnectionFailed(f"{what}: {_words(reply)}", retry=_passing(reply.status))
+            raise ConnectionFailed(f"{what}: {words(reply)}", retry=_passing(reply.status))
 
     def _asked(self, topic: str, batch: Sequence[PubSubMessage], what: str) -> JSONReply:
         """The reply, after a few tries where another may be better."""
-        url = f"{self._base}/v1/projects/{self._project}/topics/{topic.replace('%', '%25')}:publish"
+        url = f"{topic_url(self._base, self._project, topic)}:publish"
         body = orjson.dumps({"messages": [one.body for one in batch]})
         for pause in _PAUSES:
             try:
@@ -134,14 +135,6 @@ class PubSubSink:
 
 def _passing(status: int) -> bool:
     return status >= 500 or status in (408, 425, 429)
-
-
-def _words(reply: JSONReply) -> str:
-    """What Google says, e.g. ``NOT_FOUND: Resource not found (resource=t).``"""
-    error = reply.body.get("error") if isinstance(reply.body, dict) else None
-    if not isinstance(error, dict):
-        return f"the answer has the status {reply.status}"
-    return " ".join(f"{error.get('status', reply.status)}: {error.get('message', '')}".split())[:_WORDS]
 
 
 def _letter(reason: str, document: bytes, meta: dict[str, Any]) -> DeadLetter:

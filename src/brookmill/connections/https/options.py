@@ -56,3 +56,9 @@ class HttpsOptions(msgspec.Struct, frozen=True, kw_only=True, rename="camel", fo
         for name in self.headers:
             if not isinstance(constants.get(f"headers.{name}", ""), str):
                 yield ("headers", name), "a header must be a string, or an expression that gives one"
+
+
+class HttpsProbe(msgspec.Struct, frozen=True, kw_only=True):
+    """What a test tries: a path behind that of the connection's URL, with GET."""
+
+    path: str | UnsetType = UNSET

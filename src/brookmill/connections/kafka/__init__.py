@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Mapping
-from typing import ClassVar, Self
+from typing import TYPE_CHECKING, ClassVar, Self
 
 import msgspec
 from msgspec import UNSET, UnsetType
@@ -12,7 +12,7 @@ from msgspec import UNSET, UnsetType
 from brookmill.connections import CONNECTIONS, Opening, Sink, Source
 from brookmill.connections.aws import AWSConfig
 from brookmill.connections.host import is_http_url, is_server
-from brookmill.connections.kafka.options import KafkaSinkOptions, KafkaSourceOptions
+from brookmill.connections.kafka.options import KafkaProbe, KafkaSinkOptions, KafkaSourceOptions
 from brookmill.connections.networking import (
     IMMUTABLE,
     PUBLIC,
@@ -23,6 +23,9 @@ from brookmill.connections.networking import (
 )
 from brookmill.domain.connection import Connection, Variants
 from brookmill.domain.secret import Secret
+
+if TYPE_CHECKING:
+    from brookmill.connections.ladder import Ladder
 
 _USER = frozenset({"username", "password"})
 _OIDC = frozenset(
@@ -99,6 +102,7 @@ class Kafka(Connection, frozen=True, kw_only=True, tag="Kafka"):
     immutable = IMMUTABLE
     source_options: ClassVar[type[KafkaSourceOptions]] = KafkaSourceOptions
     sink_options: ClassVar[Mapping[str, type[KafkaSinkOptions]]] = {"$emit": KafkaSinkOptions}
+    probe_options: ClassVar[type[KafkaProbe]] = KafkaProbe
 
     authentication: Authentication | UnsetType = UNSET
     bootstrap_servers: str | UnsetType = UNSET
@@ -141,3 +145,9 @@ class Kafka(Connection, frozen=True, kw_only=True, tag="Kafka"):
         from brookmill.connections.kafka.sink import KafkaSink
 
         return KafkaSink(self, options, opening)
+
+    def probe(self, options: KafkaProbe, opening: Opening, ladder: Ladder) -> None:
+        """Raises ConnectionFailed and DocumentError."""
+        from brookmill.connections.kafka.probe import probe
+
+        probe(self, options, opening, ladder)

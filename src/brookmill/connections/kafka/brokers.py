@@ -23,7 +23,7 @@ def judge_servers(servers: str, outside: Outside) -> None:
     members = servers.split(",")
     for server in members:
         try:
-            judge(*_parts(server.strip()), outside)
+            judge(*parts(server.strip()), outside)
         except ConnectionFailed as e:
             if not e.retry:
                 raise
@@ -43,7 +43,8 @@ def judge_advertised(metadata: ClusterMetadata, outside: Outside) -> None:
                 raise ConnectionFailed(text, retry=False, code=e.code, name=e.name) from e
 
 
-def _parts(server: str) -> tuple[str, int]:
+def parts(server: str) -> tuple[str, int]:
+    """Host and port of ``host[:port]``; an IPv6 host stands in brackets."""
     host, bracket, rest = server.rpartition("]")
     if bracket:
         return host.removeprefix("["), int(rest.removeprefix(":") or _PORT)

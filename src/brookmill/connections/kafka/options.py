@@ -58,6 +58,13 @@ class KafkaSourceOptions(
         return [self.topic] if isinstance(self.topic, str) else list(dict.fromkeys(self.topic))
 
 
+class KafkaProbe(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
+    """What a test tries. ``schema_registry``: the connection by whose schemas messages are read."""
+
+    topic: Topic | UnsetType = UNSET
+    schema_registry: str | UnsetType = UNSET
+
+
 class SinkConfig(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """``headers``, ``key`` and ``tombstone_when`` are expressions. Engine reference, section 1.3."""
 

@@ -17,7 +17,7 @@ from msgspec import UNSET
 
 from brookmill.connections.egress.http import client
 from brookmill.connections.json_reply import JSONReply, basic, json_reply
-from brookmill.errors import ConnectionFailed
+from brookmill.errors import ConnectionFailed, Fault
 
 if TYPE_CHECKING:
     from brookmill.clock import Clock
@@ -94,7 +94,8 @@ class Tokens:
                 reply = json_reply(http, request, self._clock)
             except httpx.HTTPError as e:
                 text = f"the token endpoint at {url.host} cannot be reached: {type(e).__name__}"
-                raise ConnectionFailed(text) from None  # the request, credentials and all, hangs on the error
+                # The request, credentials and all, hangs on the error.
+                raise ConnectionFailed(text, fault="NO_ANSWER") from None
         return self._token(reply)
 
     def _token(self, reply: JSONReply) -> Token:
@@ -117,14 +118,17 @@ class Tokens:
 
 def refusal(status: int, code: object) -> ConnectionFailed:
     """The failure that a token endpoint's answer other than 200 is."""
+    fault: Fault = "SERVER_ERROR"
     shown = f", {code}" if isinstance(code, str) and _CODE.fullmatch(code) else ""
     if 300 <= status < 400:
         text = f"the token endpoint answers with a redirect ({status}), which is not followed"
+        fault = "REDIRECTED"
     elif status in (400, 401, 403):
         text = f"the token endpoint refuses the client's credentials ({status}{shown})"
+        fault = "CREDENTIALS"
     else:
         text = f"the token endpoint answers with an error ({status}{shown})"
-    return ConnectionFailed(text, retry=status == 429 or status >= 500)
+    return ConnectionFailed(text, retry=status == 429 or status >= 500, fault=fault)
 
 
 def expiry(token: str) -> float | None:

@@ -11,7 +11,7 @@ from msgspec import UNSET
 
 from brookmill.connections.kafka.brokers import judge_advertised
 from brookmill.connections.kafka.certificate import complaint
-from brookmill.errors import ConnectionFailed
+from brookmill.errors import ConnectionFailed, Fault
 
 if TYPE_CHECKING:
     from confluent_kafka import Consumer, KafkaError, Producer
@@ -42,6 +42,10 @@ _CODE, _NAME = 77175, "Location77175"
 #: In the text of an error: the broker ended the TLS handshake, as it does without the right certificate.
 _ALERT = "SSL alert number"
 _UNBELIEVED = "certificate verify failed"
+#: In the text of an error, in small letters: the broker knows another way to log in.
+_NO_MECHANISM = ("unsupported sasl mechanism", "not supported by broker", "mechanism handshake failed")
+#: What brokers that break off at once are taken for.
+_UNFIT = "security.protocol"
 
 
 def hopeless(error: KafkaError) -> bool:
@@ -79,7 +83,30 @@ def _settling(error: KafkaError) -> bool:
 def failed(what: str, error: KafkaError, explanation: str | None = None) -> ConnectionFailed:
     """The failure that ``error`` is, with its number and text, or ``explanation``, as upstream shows them."""
     text = f"{what} with kafka error code: {error.code()}, message: {explanation or error.str()}"
-    return ConnectionFailed(text, retry=not hopeless(error), code=_CODE, name=_NAME)
+    return ConnectionFailed(text, retry=not hopeless(error), code=_CODE, name=_NAME, fault=fault_of(error))
+
+
+def fault_of(error: KafkaError) -> Fault | None:
+    """What is wrong, in one word."""
+    from confluent_kafka import KafkaError as Code
+
+    text = error.str().lower()
+    if _ALERT.lower() in text:
+        return "CLIENT_CERTIFICATE"
+    match error.code():
+        case Code._INVALID_ARG:
+            return "SETTINGS"
+        case Code._AUTHENTICATION | Code.SASL_AUTHENTICATION_FAILED | Code.UNSUPPORTED_SASL_MECHANISM:
+            return "MECHANISM" if any(word in text for word in _NO_MECHANISM) else "CREDENTIALS"
+        case Code.TOPIC_AUTHORIZATION_FAILED | Code.GROUP_AUTHORIZATION_FAILED:
+            return "DENIED"
+        case Code.CLUSTER_AUTHORIZATION_FAILED:
+            return "DENIED"
+        case Code._UNKNOWN_TOPIC | Code.UNKNOWN_TOPIC_OR_PART | Code.TOPIC_EXCEPTION:
+            return "NOT_FOUND"
+        case Code._TRANSPORT | Code._TIMED_OUT | Code._ALL_BROKERS_DOWN:
+            return "PROTOCOL" if _UNFIT in text else "NO_ANSWER"
+    return None
 
 
 class Trouble:
@@ -89,6 +116,7 @@ class Trouble:
         self._connection = connection
         self._outside = opening.outside
         self._clock = opening.clock
+        self._opening = opening
         self._final: KafkaError | None = None
         self._failure: ConnectionFailed | None = None
         self._latest: KafkaError | None = None
@@ -132,7 +160,7 @@ class Trouble:
         from confluent_kafka import KafkaException
 
         what = "Could not connect to the Kafka topic"
-        begun, slice_ = self._clock.monotonic(), _SLICE
+        begun, slice_, patience = self._clock.monotonic(), _SLICE, self._opening.patience(TIMEOUT)
         while True:
             try:
                 found: ClusterMetadata = client.list_topics(topic, slice_)
@@ -146,11 +174,8 @@ class Trouble:
                 client.poll(0)  # serves error_cb; with an assignment it might take a message
             passed = self._clock.monotonic() - begun
             self._end(what)
-            if hopeless(error) or passed > (TIMEOUT if self._down is None else _REFUSING):
-                hint = (
-                    "does security.protocol fit the brokers?" if self._latest is None else self._latest.str()
-                )
-                raise failed(what, error, f"{error.str()} ({hint})")
+            if hopeless(error) or passed > (patience if self._down is None else _REFUSING):
+                raise self._silent(what, error)
 
     def patiently(self, what: str, ask: Callable[[], T]) -> T:
         """What ``ask`` answers. It is asked again while the cluster still settles who leads what.
@@ -159,7 +184,7 @@ class Trouble:
         """
         from confluent_kafka import KafkaException
 
-        end = self._clock.monotonic() + TIMEOUT
+        end = self._clock.monotonic() + self._opening.patience(TIMEOUT)
         while True:
             try:
                 return ask()
@@ -167,6 +192,14 @@ class Trouble:
                 if not _settling(e.args[0]) or self._clock.monotonic() > end:
                     raise failed(what, e.args[0]) from e
             self._clock.wait(_NEVER, _PAUSE)
+
+    def _silent(self, what: str, error: KafkaError) -> ConnectionFailed:
+        """The failure of brokers that give no answer to ``error``'s question."""
+        if self._latest is None:
+            return failed(what, error, f"{error.str()} (does security.protocol fit the brokers?)")
+        failure = failed(what, error, f"{error.str()} ({self._latest.str()})")
+        failure.fault = fault_of(self._latest)
+        return failure
 
     def _end(self, what: str) -> None:
         """Raise ConnectionFailed for what was heard and cannot pass."""

@@ -45,3 +45,10 @@ class S3SinkOptions(msgspec.Struct, frozen=True, kw_only=True, rename="camel", f
         yield from self.config.problems()
         if self.partition_by is not UNSET and self.parallelism == 1:
             yield ("partitionBy",), "partitionBy needs a parallelism greater than 1"
+
+
+class S3Probe(msgspec.Struct, frozen=True, kw_only=True):
+    """What a test tries. Without ``bucket`` it is the connection's ``aws.testBucket``."""
+
+    bucket: Annotated[str, msgspec.Meta(pattern=f"^{BUCKET.pattern}$")] | UnsetType = UNSET
+    region: Region | UnsetType = UNSET

@@ -10,12 +10,14 @@ from msgspec import UNSET, UnsetType
 
 from brookmill.connections import CONNECTIONS, Opening
 from brookmill.connections.host import is_http_url
+from brookmill.connections.schema_registry.options import RegistryProbe
 from brookmill.domain.connection import Connection, Variants
 from brookmill.domain.secret import Secret
 from brookmill.errors import ConnectionFailed
 
 if TYPE_CHECKING:
     from brookmill.connections.kafka import Kafka
+    from brookmill.connections.ladder import Ladder
     from brookmill.connections.schema_registry.registry import Registry
 
 
@@ -48,6 +50,7 @@ class SchemaRegistry(Connection, frozen=True, kw_only=True, tag="SchemaRegistry"
         "schemaRegistryAuthentication.type",
         "schemaRegistryUrls",
     )
+    probe_options: ClassVar[type[RegistryProbe]] = RegistryProbe
 
     provider: Literal["CONFLUENT"] | UnsetType = UNSET
     schema_registry_authentication: SchemaRegistryAuthentication | UnsetType = UNSET
@@ -62,6 +65,12 @@ class SchemaRegistry(Connection, frozen=True, kw_only=True, tag="SchemaRegistry"
                 yield "Invalid schemaRegistryUrls: 1 to 10 different URLs are allowed"
         if self.schema_registry_authentication is not UNSET:
             yield from self.schema_registry_authentication.problems()
+
+    def probe(self, options: RegistryProbe, opening: Opening, ladder: Ladder) -> None:
+        """Raises ConnectionFailed and DocumentError."""
+        from brookmill.connections.schema_registry.probe import probe
+
+        probe(self, options, opening, ladder)
 
 
 def open_registry(name: str, kafka: Kafka, opening: Opening) -> Registry:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any, Literal
 
 import msgspec
-from msgspec import field
+from msgspec import UNSET, UnsetType, field
 
 Strategy = Literal["TopicNameStrategy", "RecordNameStrategy", "TopicRecordNameStrategy"]
 
@@ -36,3 +36,10 @@ class SinkRegistry(msgspec.Struct, frozen=True, kw_only=True, rename="camel", fo
 
     connection_name: str
     value_schema: ValueSchema
+
+
+class RegistryProbe(msgspec.Struct, frozen=True, kw_only=True):
+    """What a test tries. ``kafka``: the connection whose login SASL_INHERIT takes."""
+
+    subject: str | UnsetType = UNSET
+    kafka: str | UnsetType = UNSET

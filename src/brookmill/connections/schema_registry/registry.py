@@ -10,7 +10,7 @@ from msgspec import UNSET
 
 from brookmill.connections.egress.http import client
 from brookmill.connections.json_reply import JSONReply, basic, json_reply
-from brookmill.errors import ConnectionFailed, DocumentError
+from brookmill.errors import ConnectionFailed, DocumentError, Fault
 
 if TYPE_CHECKING:
     from brookmill.connections import Opening
@@ -35,15 +35,19 @@ class Declaration(NamedTuple):
 class Registry:
     """One registry at up to ten URLs: the one that answered last is asked first."""
 
-    def __init__(self, connection: SchemaRegistry, kafka: Kafka, opening: Opening) -> None:
-        """``kafka``: whose login SASL_INHERIT takes. Nothing is asked yet. Raises ConnectionFailed (420)."""
+    def __init__(self, connection: SchemaRegistry, kafka: Kafka | None, opening: Opening) -> None:
+        """``kafka``: whose login SASL_INHERIT takes; None: nobody's. Nothing is asked yet.
+
+        Raises ConnectionFailed (420).
+        """
         if not connection.schema_registry_urls:
             raise _invalid("schemaRegistryUrls is missing")
         self._urls = [url.rstrip("/") for url in connection.schema_registry_urls]
         self._headers = {"accept": f"{_JSON}, application/json", "content-type": _JSON}
         self._headers |= _login(connection, kafka)
         self._clock = opening.clock
-        self._http = client(opening.outside, connect_timeout=_TIMEOUT, timeout=_TIMEOUT, connections=1)
+        patience = opening.patience(_TIMEOUT)
+        self._http = client(opening.outside, connect_timeout=patience, timeout=patience, connections=1)
         self._refusals: dict[tuple[str, Any], tuple[float, str]] = {}
         self._ids: dict[tuple[str, str], int] = {}
 
@@ -84,6 +88,22 @@ class Registry:
             self._ids[key] = body["id"]
         return self._ids[key]
 
+    def kinds(self) -> list[str]:
+        """The kinds of schemas that it keeps. Raises ConnectionFailed, also where no registry answers."""
+        reply = self._ask("GET", "/schemas/types", None)
+        if reply.status in (401, 403):
+            raise _shut(reply.status)
+        if reply.status != 200 or not isinstance(reply.body, list):
+            text = f"what answers there ({reply.status}) is no schema registry"
+            raise ConnectionFailed(text, retry=False, fault="PROTOCOL")
+        return [str(kind)[:20] for kind in reply.body[:10]]
+
+    def latest(self, subject: str) -> Declaration:
+        """The newest schema of ``subject``. Raises DocumentError for none, and ConnectionFailed."""
+        path = f"/subjects/{quote(subject, safe='')}/versions/latest"
+        body = self._known("GET", path, None, f"the subject {subject}")
+        return self.declaration(int(body.get("id", 0)))
+
     def close(self) -> None:
         """Close its connections."""
         self._http.close()
@@ -103,7 +123,7 @@ class Registry:
             why = {409: "is not compatible with the versions before it", 422: "is not valid"}[reply.status]
             raise ConnectionFailed(f"the schema registry refuses {what}: it {why}", retry=False)
         if reply.status in (401, 403):
-            raise ConnectionFailed(f"the schema registry refuses the login ({reply.status})", retry=False)
+            raise _shut(reply.status)
         if reply.status != 200 or not isinstance(reply.body, dict):
             raise ConnectionFailed(
                 f"the schema registry answers with {reply.status}, and no JSON", retry=False
@@ -125,7 +145,13 @@ class Registry:
                     return reply
                 trouble = f"status {reply.status}"
             self._urls.append(self._urls.pop(0))
-        raise ConnectionFailed(f"the schema registry at {_hosts(self._urls)} does not answer: {trouble}")
+        text = f"the schema registry at {_hosts(self._urls)} does not answer: {trouble}"
+        raise ConnectionFailed(text, fault="SERVER_ERROR" if trouble.startswith("status") else "NO_ANSWER")
+
+
+def _shut(status: int) -> ConnectionFailed:
+    fault: Fault = "CREDENTIALS" if status == 401 else "DENIED"
+    return ConnectionFailed(f"the schema registry refuses the login ({status})", retry=False, fault=fault)
 
 
 def _hosts(urls: list[str]) -> str:
@@ -138,12 +164,12 @@ def _text(body: dict[str, Any]) -> str:
     return str(body["schema"])
 
 
-def _login(connection: SchemaRegistry, kafka: Kafka) -> dict[str, str]:
+def _login(connection: SchemaRegistry, kafka: Kafka | None) -> dict[str, str]:
     given: Any = connection.schema_registry_authentication
     if given is UNSET or given.type is UNSET:
         return {}
     if given.type == "SASL_INHERIT":
-        given = kafka.authentication
+        given = UNSET if kafka is None else kafka.authentication
     if given is UNSET or given.username is UNSET or given.password is UNSET:
         raise _invalid("the schema registry's login needs a username and a password, its own or Kafka's")
     return {"authorization": basic(given.username, given.password.reveal())}
