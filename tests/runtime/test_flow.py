@@ -179,6 +179,20 @@ def test_a_slow_sink_makes_batches_small_and_a_quick_one_large(monkeypatch: pyte
     assert sizes[:11] == [1, 2, 4, 8, 8, 4, 2, 1, 1, 2, 4]
 
 
+def test_what_a_sink_refuses_only_when_it_flushes_is_no_output() -> None:
+    class Late(Outside):
+        def flush(self) -> list[DeadLetter]:
+            refused, self._queue = self._queue[:2], []
+            return [DeadLetter("too large", "EmitOperator", one, {}) for one in refused]
+
+    flow = opened(STATELESS, Late(), None)
+    for _ in range(20):
+        flow.turn()
+    flow.checkpoint()
+    stats = flow.stats()
+    assert (stats["inputMessageCount"], stats["outputMessageCount"], stats["dlqMessageCount"]) == (40, 18, 2)
+
+
 class Scripted:
     """A source of batches of so many documents, as far as it may; the times between are idle."""
 

@@ -6,7 +6,7 @@ import json
 import socket
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -34,11 +34,17 @@ from brookmill.runtime.worker import Loop, SupersededError, failure
 
 
 def started(
-    url: str, checkpoint: bytes | None = None, documents: int = 5, limits: Limits = TIERS["SP10"]
+    url: str,
+    checkpoint: bytes | None = None,
+    documents: int = 5,
+    limits: Limits = TIERS["SP10"],
+    middle: Sequence[dict[str, Any]] = (),
+    parallelism: int = 1,
 ) -> Start:
     pipeline = [
         {"$source": {"documents": [{"n": n} for n in range(documents)]}},
-        {"$https": {"connectionName": "h", "method": "POST"}},
+        *middle,
+        {"$https": {"connectionName": "h", "method": "POST", "parallelism": parallelism}},
     ]
     return Start(
         processor_id="p" * 24,
@@ -156,6 +162,18 @@ def test_statistics_wait_for_the_next_heartbeat(bench: Any) -> None:
     stats = bson.decode(here.control.stats)
     assert (stats["name"], stats["status"], stats["inputMessageCount"]) == ("p", "running", 5)
     assert stats["ok"] == 1
+
+
+def test_statistics_of_the_whole_tell_parallelism_and_throttling_where_there_is_any(bench: Any) -> None:
+    plain, both = bench(), bench(middle=[{"$throttle": {"messagesPerSec": 2}}] * 2, parallelism=4)
+    for here in (plain, both):
+        until(here, 100.0)
+    stats = bson.decode(plain.control.stats)
+    assert not {"addedParallelism", "throttle"} & stats.keys()
+    stats = bson.decode(both.control.stats)
+    assert stats["addedParallelism"] == 3
+    assert stats["throttle"]["throttleEvents"] == 3
+    assert 1000 <= stats["throttle"]["throttledTimeMs"] <= 2000
 
 
 def test_a_worker_beyond_its_tiers_memory_dies_of_it(bench: Any) -> None:

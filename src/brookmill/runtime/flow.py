@@ -114,7 +114,9 @@ class Flow:
         position = self._source.position()
         if not self._changed and position == self._position:
             return None
-        self._bury(self._sink.flush())
+        refused = self._sink.flush()
+        self._counts.output -= len(refused)
+        self._bury(refused)
         self._dead_letters.flush()
         self._changed, self._position = False, position
         self._pass_landmark(position)
@@ -155,6 +157,8 @@ class Flow:
             stats["latency"] = lately["latency"]
         stats["operatorStats"] = operators = self._operator_stats()
         stats |= {name: one[name] for one in operators for name in _OPEN_WINDOWS if name in one}
+        if throttles := [one["throttle"] for one in operators if "throttle" in one]:
+            stats["throttle"] = {name: Int64(sum(one[name] for one in throttles)) for name in throttles[0]}
         lag = self._source.lag(self._program.partition_watermarks())
         operators[0] |= lag.pop("operator", {})
         return stats | lag

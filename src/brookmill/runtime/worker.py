@@ -18,8 +18,9 @@ from bson import Int64
 
 from brookmill import logs
 from brookmill.clock import Clock, SystemClock
+from brookmill.domain.pipeline import added_parallelism
 from brookmill.errors import BrookmillError, ConnectionFailed
-from brookmill.mql import PlanError
+from brookmill.mql import PlanError, parse_json
 from brookmill.mql.errors import StateTooLarge
 from brookmill.runtime import messages
 from brookmill.runtime.channel import Channel
@@ -62,6 +63,8 @@ class Loop:
             "status": "running",
         }
         self._name |= {"scaleFactor": Int64(1)}
+        if added := added_parallelism(parse_json(start.pipeline)):
+            self._name["addedParallelism"] = Int64(added)
         self._memory = start.limits.memory
         self._interval = start.checkpoint_interval
         self._keeps = not start.ephemeral
