@@ -29,7 +29,11 @@ def broker(data: Path) -> Iterator[str]:
         yield f"127.0.0.1:{port}"
     finally:
         process.terminate()
-        process.wait(10)
+        try:
+            process.wait(10)
+        except subprocess.TimeoutExpired:  # it may still be busy writing what nobody reads any more
+            process.kill()
+            process.wait()
 
 
 def _free_port() -> int:
