@@ -1,0 +1,1 @@
+"""The rules, one file per chapter; each function is one."""
