@@ -8,7 +8,8 @@ import bson
 import pytest
 from bson import Binary, DatetimeMS, Decimal128, Int64, ObjectId
 
-from brookmill.runtime.checkpoint import Checkpoint, CheckpointUnreadableError
+from brookmill.runtime import checkpoint as module
+from brookmill.runtime.checkpoint import Checkpoint, CheckpointTooLargeError, CheckpointUnreadableError
 
 STATE = {
     "long": Int64(5),
@@ -49,3 +50,10 @@ def test_it_comes_back_with_types_and_order() -> None:
 def test_anything_else_is_refused(data: bytes) -> None:
     with pytest.raises(CheckpointUnreadableError):
         Checkpoint.decode(data)
+
+
+def test_what_no_database_would_take_is_refused_before_it_is_sent(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(module, "MOST", 1000)
+    assert Checkpoint(position=0, state={"a": "x" * 800}, counts={}).encode()
+    with pytest.raises(CheckpointTooLargeError, match="larger than the 1000 bytes"):
+        Checkpoint(position=0, state={"a": "x" * 1000}, counts={}).encode()

@@ -23,7 +23,7 @@ from brookmill.errors import ConnectionFailed
 from brookmill.mql import PlanError
 from brookmill.runtime import worker
 from brookmill.runtime.channel import Channel
-from brookmill.runtime.checkpoint import Checkpoint, CheckpointUnreadableError
+from brookmill.runtime.checkpoint import Checkpoint, CheckpointTooLargeError, CheckpointUnreadableError
 from brookmill.runtime.control import Control
 from brookmill.runtime.flow import Flow
 from brookmill.runtime.messages import Acknowledged, Failed, Start, Stop, ToSupervisor, ToWorker
@@ -191,6 +191,7 @@ def test_a_worker_beyond_its_tiers_memory_dies_of_it(bench: Any) -> None:
         (ConnectionFailed("no topic", retry=False, code=419), "user", 419),
         (PlanError("no stage", 40324, (1,)), "user", 40324),
         (CheckpointUnreadableError("damaged"), "user", None),
+        (CheckpointTooLargeError(), "user", None),
         (ZeroDivisionError("ours"), "internal", None),
     ],
 )

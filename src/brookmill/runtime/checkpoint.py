@@ -14,6 +14,8 @@ from brookmill.errors import BrookmillError
 from brookmill.runtime.landmarks import Landmark
 
 _VERSION = 1
+#: Bytes of the largest one: databases take no gigabyte in one piece.
+MOST = 900 * 1024**2
 #: Dates come back as the query language holds them.
 _CODEC: CodecOptions[dict[str, Any]] = CodecOptions(
     tz_aware=True, tzinfo=dt.UTC, datetime_conversion=DatetimeConversion.DATETIME_AUTO
@@ -22,6 +24,15 @@ _CODEC: CodecOptions[dict[str, Any]] = CodecOptions(
 
 class CheckpointUnreadableError(BrookmillError):
     """The kept checkpoint was written by another version of Brookmill, or is damaged."""
+
+
+class CheckpointTooLargeError(BrookmillError):
+    """What the stages know has become too much to be kept."""
+
+    def __init__(self) -> None:
+        super().__init__(
+            f"the state of the stream processor is larger than the {MOST} bytes that a checkpoint can hold"
+        )
 
 
 class Checkpoint(msgspec.Struct, frozen=True, kw_only=True):
@@ -58,9 +69,12 @@ class Checkpoint(msgspec.Struct, frozen=True, kw_only=True):
         return msgspec.structs.replace(self, position=position, state=state, landmarks=known)
 
     def encode(self) -> bytes:
-        """Versioned BSON."""
+        """Versioned BSON. Raises CheckpointTooLargeError."""
         landmarks = [msgspec.structs.asdict(one) for one in self.landmarks]
-        return bson.encode({"v": _VERSION, **msgspec.structs.asdict(self), "landmarks": landmarks})
+        data = bson.encode({"v": _VERSION, **msgspec.structs.asdict(self), "landmarks": landmarks})
+        if len(data) > MOST:
+            raise CheckpointTooLargeError
+        return data
 
     @classmethod
     def decode(cls, data: bytes) -> Checkpoint:

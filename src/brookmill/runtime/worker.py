@@ -24,7 +24,7 @@ from brookmill.mql import PlanError, parse_json
 from brookmill.mql.errors import StateTooLarge
 from brookmill.runtime import messages
 from brookmill.runtime.channel import Channel
-from brookmill.runtime.checkpoint import Checkpoint, CheckpointUnreadableError
+from brookmill.runtime.checkpoint import Checkpoint, CheckpointTooLargeError, CheckpointUnreadableError
 from brookmill.runtime.control import HEARTBEAT, Control
 from brookmill.runtime.flow import Flow
 from brookmill.runtime.heap import keep_heap
@@ -136,7 +136,7 @@ def failure(error: BaseException) -> Failed:
             )
         case PlanError() | StateTooLarge():
             return Failed(error=str(error), kind="user", code=error.code, name=error.code_name)
-        case CheckpointUnreadableError():
+        case CheckpointUnreadableError() | CheckpointTooLargeError():
             return Failed(error=str(error), kind="user")
         case BrookmillError():
             return Failed(error=str(error), kind="user", code=420, name="StreamProcessorInvalidOptions")
