@@ -89,7 +89,9 @@ class Checkpoint(msgspec.Struct, frozen=True, kw_only=True):
                 f"the checkpoint has format {version}, this Brookmill reads {_VERSION}"
             )
         try:
-            landmarks = [Landmark(**one) for one in document.pop("landmarks", ())]  # older ones have none
+            landmarks = tuple(
+                Landmark(**one) for one in document.pop("landmarks", ())
+            )  # older ones have none
             return cls(**document, landmarks=landmarks)
         except TypeError as e:
             raise CheckpointUnreadableError("the checkpoint has other members than expected") from e
