@@ -99,8 +99,8 @@ def test_what_was_kept_before_there_were_revisions_gets_a_first_one(
     store.close()
     engine = connect(url_of(settings))
     rows("UPDATE connections SET name = 'moved' WHERE name = 'torn'")
-    rows("DROP TABLE connection_revisions")
-    rows("DROP TABLE replies")
+    for table in ("connection_revisions", "replies", "audit_records", "audit_head", "operational_log"):
+        rows(f"DROP TABLE {table}")
     rows("ALTER TABLE connections DROP COLUMN revision")
     with writing(engine) as connection:
         command.stamp(alembic_config(connection), "0004", purge=True)

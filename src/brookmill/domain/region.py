@@ -45,9 +45,9 @@ REGIONS: Mapping[CloudProvider, frozenset[str]] = {
 }
 
 
-def is_region(cloud_provider: CloudProvider, region: str) -> bool:
+def is_region(cloud_provider: str, region: str) -> bool:
     """Whether the provider has the region; TENANT and SERVERLESS stand on any provider."""
-    known = REGIONS.get(cloud_provider)
+    known = next((names for provider, names in REGIONS.items() if provider == cloud_provider), None)
     return region in (known if known is not None else frozenset().union(*REGIONS.values()))
 
 

@@ -102,6 +102,7 @@ class Door:
             supervisor=services.supervisor,
             clock=services.clock,
             settings=services.settings,
+            headers=exchange.headers,
         )
         admit(operation, call)
         if limited(operation):

@@ -20,7 +20,7 @@ from brookmill.http.pages import links
 from brookmill.http.pretty import pretty
 from brookmill.http.routes import PREFIX
 from brookmill.http.versions import Resolved
-from brookmill.operations import Located, Operation, Page
+from brookmill.operations import Answered, File, Located, Operation, Page
 
 JSON = "application/json"
 
@@ -70,19 +70,24 @@ class Reply:
 
 def success(exchange: Exchange, operation: Operation, resolved: Resolved, answer: Any) -> Reply:
     """The reply to what an operation has answered."""
-    headers = resolved.headers
-    if isinstance(answer, Located):
-        headers.append(("Location", f"{exchange.base_url}{PREFIX}{answer.path}"))
+    headers, status = resolved.headers, operation.status
+    if isinstance(answer, Located | Answered):
+        if answer.path is not None:
+            headers.append(("Location", f"{exchange.base_url}{PREFIX}{answer.path}"))
+        if isinstance(answer, Answered):
+            status = answer.status or status
+            headers += [("ETag", f'"{answer.tag}"')] if answer.tag is not None else []
         answer = answer.value
-    if operation.status == HTTPStatus.NO_CONTENT:
-        return Reply(operation.status, media=None, headers=headers)
-    if isinstance(answer, bytes):
-        return Reply(operation.status, answer, resolved.content_type, headers)
+    if status == HTTPStatus.NO_CONTENT:
+        return Reply(status, media=None, headers=headers)
+    if isinstance(answer, File):
+        headers.append(("Content-Disposition", f'attachment; filename="{answer.name}"'))
+        return Reply(status, answer.content, resolved.content_type, headers)
     if isinstance(answer, Page):
         body = _list(exchange, operation, answer)
     else:
-        body = _object(exchange, {} if answer is None else answer, operation.status)
-    return Reply(operation.status, body, resolved.content_type, headers)
+        body = _object(exchange, {} if answer is None else answer, status)
+    return Reply(status, body, resolved.content_type, headers)
 
 
 def _list(exchange: Exchange, operation: Operation, page: Page) -> bytes:

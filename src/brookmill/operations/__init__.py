@@ -12,8 +12,10 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from brookmill.domain.principal import Principal, Role
+from brookmill.domain.revision import Author
 from brookmill.errors import UserError
 from brookmill.operations.admission import admit
+from brookmill.operations.audit import recorded
 from brookmill.registry import Registry
 
 if TYPE_CHECKING:
@@ -81,7 +83,8 @@ class Call:
     ``path``: parameters as the route names them (``groupId``), percent-decoded. ``query``: of equal names the
     first. ``body`` is not looked at until an operation parses it: checks that come first must fail first
     (contract c.2). ``version`` is the resolved resource version, ``base_url`` scheme and host as the client
-    wrote them, ``remote`` the caller's address as text, ``""`` where there is none.
+    wrote them, ``remote`` the caller's address as text, ``""`` where there is none. ``headers``: of the
+    request, names in lower case; a door that has none hands on none.
     """
 
     principal: Principal
@@ -96,6 +99,19 @@ class Call:
     supervisor: Supervisor
     clock: Clock
     settings: Settings
+    headers: Mapping[str, str] = field(default_factory=dict)
+
+    @property
+    def author(self) -> Author:
+        """Who writes, now, for what keeps account of it."""
+        return Author(
+            at=self.clock.now(),
+            kind=self.principal.kind,
+            id=self.principal.id,
+            name=self.principal.name,
+            address=self.remote,
+            client=self.headers.get("user-agent", "")[:_LONGEST_CLIENT],
+        )
 
     def flag(self, name: str, default: bool = False) -> bool:
         """A query parameter ``true`` or ``false``; raises INVALID_QUERY_PARAMETER for anything else."""
@@ -122,6 +138,9 @@ class Call:
         return Page(list(items[start : start + size]), len(items))
 
 
+#: Characters kept of what a client calls itself.
+_LONGEST_CLIENT = 256
+
 _NUMBER = re.compile(r"[0-9]{1,19}")
 
 
@@ -139,6 +158,27 @@ class Located:
 
     value: Any
     path: str
+
+
+@dataclass(frozen=True, slots=True)
+class Answered:
+    """A value and what a door that has headers tells beside it. ``tag``: the ETag, without its quotes.
+
+    ``status``: instead of the operation's own. ``path``: as in ``Located``.
+    """
+
+    value: Any
+    tag: str | None = None
+    status: int | None = None
+    path: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class File:
+    """Something to be downloaded under a ``name``; ``content`` is of the operation's media."""
+
+    content: bytes
+    name: str
 
 
 OPERATIONS: Registry[Operation] = Registry("operation", __name__)
@@ -164,10 +204,10 @@ def operation(
     """Register a function as the operation ``id``; ``route`` is ``METHOD /path`` below ``/api/atlas/v2``.
 
     The function takes the ``Call`` and the path parameters by name in snake_case. It answers a struct or
-    dict (one object), ``Located`` (one with its path), a ``Page`` (a list), None (``{}``, or nothing with
-    status 204) or bytes (``media`` gzip). The doors write members in alphabetical order at every depth;
-    what the user wrote and must keep its order (pipelines) is a ``msgspec.Raw`` of JSON text. ``UNSET``
-    members are left out; a ``Secret`` is an error.
+    dict (one object), ``Located`` (one with its path), ``Answered``, a ``Page`` (a list), None (``{}``, or
+    nothing with status 204) or a ``File`` (``media`` gzip). The doors write members in alphabetical order at
+    every depth; what the user wrote and must keep its order (pipelines) is a ``msgspec.Raw`` of JSON text.
+    ``UNSET`` members are left out; a ``Secret`` is an error.
     """
     method, path = route.split(" ", 1)
 
@@ -212,7 +252,11 @@ def perform(operation: Operation, call: Call) -> Any:
 
 
 def execute(operation: Operation, call: Call) -> Any:
-    """The answer of an operation to a caller who was admitted; raises UserError."""
+    """The answer of an operation to a caller who was admitted, of which account is kept; raises UserError."""
+    return recorded(operation, call, lambda: _answer(operation, call))
+
+
+def _answer(operation: Operation, call: Call) -> Any:
     arguments = {argument: call.path[name] for name, argument in operation.arguments.items()}
     for name, value in call.path.items():
         if _CONTROL.search(value):

@@ -9,6 +9,7 @@ from functools import lru_cache
 from typing import TYPE_CHECKING
 
 from brookmill.errors import UserError
+from brookmill.operations.audit import refused
 
 if TYPE_CHECKING:
     from brookmill.operations import Call, Operation
@@ -19,8 +20,16 @@ def admit(operation: Operation, call: Call) -> None:
 
     IP access list (403), role (401 or 403), project or organization (404; another organization's: 401).
     The role comes before the project: who has none there must not learn whether it exists. A group id that
-    cannot be one comes before both, since no role can be held in it. Raises UserError.
+    cannot be one comes before both, since no role can be held in it. The audit log is told. Raises UserError.
     """
+    try:
+        _admit(operation, call)
+    except UserError as e:
+        refused(operation, call, e)
+        raise
+
+
+def _admit(operation: Operation, call: Call) -> None:
     principal, group_id, org_id = call.principal, call.path.get("groupId"), call.path.get("orgId")
     if principal.access_list is not None:
         entry = listed(call.remote, principal.access_list)

@@ -22,12 +22,14 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from contextvars import ContextVar
 
 from sqlalchemy import Engine
 from sqlalchemy.exc import SQLAlchemyError
 
 from brookmill.clock import Clock
 from brookmill.config import Settings
+from brookmill.store.audit import Trail
 from brookmill.store.database import (
     StoreError,
     connect,
@@ -46,7 +48,10 @@ from brookmill.store.usage import Usage
 from brookmill.store.vault import Vault
 from brookmill.store.writer import Writer
 
-__all__ = ["SealError", "Session", "Store", "StoreError"]
+__all__ = ["SealError", "Session", "Store", "StoreError", "Trail"]
+
+#: What the transactions of this thread are part of.
+_TRAIL: ContextVar[Trail | None] = ContextVar("trail", default=None)
 
 
 class Store:
@@ -112,7 +117,24 @@ class Store:
         Leaving commits to disk, perhaps together with those queued behind; an exception undoes everything.
         """
         with self._writer.transaction() as connection:
-            yield Session(connection, self.keyring)
+            session = Session(connection, self.keyring)
+            yield session
+            trail = _TRAIL.get()
+            if trail is not None and not trail.kept:
+                session.audit.add(trail.record())
+                trail.kept = True
+
+    @contextmanager
+    def recording(self, trail: Trail) -> Iterator[None]:
+        """Keep the record of ``trail`` in the first transaction that this thread writes in the block.
+
+        Without any, nothing is kept: ``trail.kept`` tells.
+        """
+        token = _TRAIL.set(trail)
+        try:
+            yield
+        finally:
+            _TRAIL.reset(token)
 
     @contextmanager
     def serving(self) -> Iterator[None]:

@@ -23,7 +23,7 @@ from sqlalchemy import (
 )
 
 #: The newest migration; a database with this version needs no Alembic to start.
-HEAD = "0005"
+HEAD = "0006"
 
 metadata = MetaData(
     naming_convention={
@@ -333,4 +333,35 @@ access_entries = Table(
     Column("last_address", String),
     Column("requests", BigInteger, nullable=False),
     UniqueConstraint("principal_id", "cidr"),
+)
+
+#: Who did what, or tried to: a chain of hashes. Rows name what they are about and outlive it.
+audit_records = Table(
+    "audit_records",
+    metadata,
+    Column("number", BigInteger, primary_key=True, autoincrement=False),
+    Column("at", Float, nullable=False),
+    Column("group_id", String),
+    Column("workspace", String),
+    Column("processor", String),
+    Column("record", Text, nullable=False),
+    Column("hash", String, nullable=False),
+    Index(None, "group_id", "workspace", "at"),
+)
+
+#: One row: the number of the last record, and its hash, sealed. Only who has the key can make the chain end.
+audit_head = Table(
+    "audit_head", metadata, _serial(), Column("number", BigInteger, nullable=False), *_sealed()
+)
+
+#: What processors went through, for whoever runs them.
+operational_log = Table(
+    "operational_log",
+    metadata,
+    _serial(),
+    _parent("workspace_id", "workspaces.id"),
+    Column("processor", String, nullable=False),
+    Column("at", Float, nullable=False),
+    Column("entry", Text, nullable=False),
+    Index(None, "workspace_id", "at"),
 )

@@ -17,11 +17,13 @@ from brookmill.domain.secret import Secret
 from brookmill.domain.workspace import Group, Organization, Workspace
 from brookmill.store import schema
 from brookmill.store.access import Access
+from brookmill.store.audit import AuditLog
 from brookmill.store.connections import connection_of, settings_of
 from brookmill.store.database_users import DatabaseUsers
 from brookmill.store.failovers import Failovers
 from brookmill.store.known import Known, Recall
 from brookmill.store.networks import Networks
+from brookmill.store.operational import OperationalLog
 from brookmill.store.replies import Replies
 from brookmill.store.revisions import Revisions
 from brookmill.store.rows import row_of, struct_of
@@ -47,7 +49,8 @@ class Session:
     operation looks first, in the same transaction. ``access`` holds keys, accounts, roles and tokens,
     ``database_users`` who may log in with the MongoDB protocol, ``failovers`` and ``networks`` failover
     connections and private networks, ``revisions`` what became of connections, ``replies`` what was answered
-    to repeatable writes; ``transaction`` and ``vault`` are for the store's own modules.
+    to repeatable writes, ``audit`` who did what, ``operational`` what became of processors; ``transaction``
+    and ``vault`` are for the store's own modules.
     """
 
     def __init__(self, transaction: Transaction, keyring: Keyring, known: Known | None = None) -> None:
@@ -61,6 +64,8 @@ class Session:
         self.replies = Replies(transaction, self.vault)
         self.failovers = Failovers(transaction, self.vault)
         self.networks = Networks(transaction)
+        self.audit = AuditLog(transaction, self.vault)
+        self.operational = OperationalLog(transaction)
 
     def _one(self, type: type[S], table: Table, **values: str) -> S | None:
         row = self._tables.one(table, **values)
@@ -219,9 +224,12 @@ class Session:
 
     def add_processor(self, processor: Processor) -> None:
         self._add(schema.processors, processor)
+        self.operational.note(None, processor)
 
     def replace_processor(self, processor: Processor) -> None:
+        before = self.processor_by_id(processor.id)
         self._replace(schema.processors, processor, processor.id)
+        self.operational.note(before, processor)
 
     def remove_processor(self, id: str) -> None:
         """The processor and its checkpoint."""

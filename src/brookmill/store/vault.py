@@ -55,9 +55,20 @@ DATABASE_USERS = Shelf(
     schema.database_users, "scram", ("group_id", "id", "name"), select(schema.database_users)
 )
 
+AUDIT_HEAD = Shelf(schema.audit_head, "hash", ("number",), select(schema.audit_head))
+
 _CURRENT = select(schema.sealing.c.key_id)
 
-SHELVES = (CONNECTIONS, REVISIONS, REPLIES, FAILOVER_CONNECTIONS, CLUSTERS, API_KEYS, DATABASE_USERS)
+SHELVES = (
+    CONNECTIONS,
+    REVISIONS,
+    REPLIES,
+    FAILOVER_CONNECTIONS,
+    CLUSTERS,
+    API_KEYS,
+    DATABASE_USERS,
+    AUDIT_HEAD,
+)
 
 
 class Vault:
