@@ -71,7 +71,7 @@ def test_after_a_crash_it_starts_with_the_same_credentials(tmp_path: Path) -> No
         assert {k: it.environment[k] for k in keys} == {k: before[k] for k in keys}
 
 
-@pytest.mark.parametrize("pid", [os.getpid(), 1, -1, 2**32, 2**70])
+@pytest.mark.parametrize("pid", [pytest.param(os.getpid(), id="this"), 1, -1, 2**32, 2**70])
 def test_after_a_crash_nobody_runs_whoever_has_the_pid_now(tmp_path: Path, pid: int) -> None:
     with server(tmp_path) as it:
         it.process.kill()

@@ -101,12 +101,13 @@ def test_what_the_provider_says_of_the_secret_is_not_repeated(provider: TokenEnd
 @pytest.mark.parametrize(
     ("url", "retry", "text"),
     [
-        (f"http://127.0.0.1:{free_port()}", True, "cannot be reached: ConnectError"),
+        ("http://127.0.0.1:{free}", True, "cannot be reached: ConnectError"),
         ("http://169.254.169.254/token", False, "169.254.169.254 is at a"),
         ("http://metadata.google.internal/token", False, "metadata service"),
     ],
 )
 def test_where_there_is_no_provider(url: str, retry: bool, text: str) -> None:
+    url = url.format(free=free_port())
     login = Authentication(token_endpoint_url=url, client_id="x", client_secret=Secret("hush"))
     with pytest.raises(ConnectionFailed, match=text) as failure:
         Tokens(login, LOCAL, VirtualClock(), print)
