@@ -73,6 +73,20 @@ EXPRESSIONS: dict[str, tuple[Value, dict[str, Value]]] = {
     "a path over a big array in a loop": (looped("$a.b"), {"a": [{"b": 1}] * 100_000}),
     "conversion in a loop": (looped({"$toString": "$a"}), {"a": b"x" * 4_000_000}),
     "patterns in a loop": (looped({"$regexMatch": {"input": "$a", "regex": "y$"}}), {"a": BIG}),
+    "many operators in many loops": (
+        nested(
+            20,
+            lambda v: {"$map": {"input": [1, 2], "in": v}},
+            nested(12, lambda v: {"$concatArrays": [v, v]}, ["$a"]),
+        ),
+        {"a": 1},
+    ),
+    "many comparisons in many loops": (
+        nested(
+            18, lambda v: {"$map": {"input": [1, 2], "in": v}}, nested(11, lambda v: {"$and": [v, v]}, True)
+        ),
+        {"a": 1},
+    ),
     "a filter in a filter": (
         {"$filter": {"input": RANGE, "cond": {"$size": {"$filter": {"input": RANGE, "cond": True}}}}},
         {},
@@ -216,6 +230,7 @@ QUERIES: dict[str, tuple[Value, dict[str, Value]]] = {
         {"a": [{"b": [{"c": ["y"] * 100}] * 100}] * 100},
     ),
     "a path through arrays": ({".".join("a" * 100): 1}, nested(60, lambda v: {"a": [v, 1]}, 1)),
+    "a big operand beside many items": ({"a": MANY[:10_000]}, {"a": [MANY[:9_999]] * 5_000}),
     "many in many": ({"a": {"$in": MANY[:200_000]}}, {"a": [-1] * 100_000}),
     "all of many": ({"a": {"$all": MANY[:50]}}, {"a": MANY[-10_000:]}),
     "elements of elements": (
@@ -242,6 +257,8 @@ PIPELINES: dict[str, tuple[list[Value], list[dict[str, Value]]]] = {
         [{"a": n} for n in range(20_000)],
     ),
     "many fields": ([{"$set": {f"n{i}": "$a" for i in range(3_000)}}], [{"a": 1}] * 10),
+    "a thousand stages": ([{"$replaceRoot": {"newRoot": {"a": "$$ROOT.a"}}}] * 1_000, [{"a": 1}]),
+    "a thousand groups": ([{"$group": {"_id": "$_id"}}] * 1_000, [{"_id": 1}]),
     "a deep field": ([{"$set": {".".join("a" * 150): 1}}], [{"a": 1}]),
     "a document that doubles": ([{"$set": {"a": ["$a", "$a"]}}] * 40, [{"a": 1}]),
     "an object that doubles": (

@@ -24,8 +24,8 @@ from fuzz.mutation import operators
 
 #: Bytes of address space beyond what the process has before its first input.
 MOST_MEMORY = 512 * 1024 * 1024
-#: Seconds after which a call that listens to no signal is ended with the process.
-STUCK = 60
+#: Seconds, also of a busy machine, after which a call that listens to no signal is ended with the process.
+STUCK = 900
 #: Inputs between two windings of that clock.
 _PART = 200
 

@@ -53,7 +53,7 @@ def weigh(operands: Sequence[Value], operator: str) -> None:
 
     Raises MQLError.
     """
-    items = 0
+    items = Growth.CALL
     for operand in operands:
         kind = type(operand)
         if kind is list or kind is dict:
@@ -90,6 +90,8 @@ class Growth:
     GROWING: Final = frozenset({str, list, dict})
     #: A quarter to half a second, in items copied.
     LIMIT: Final = 1 << 26
+    #: What an operator costs in a loop, whatever it goes through.
+    CALL = 40
     #: What a step costs and a loop before its first one, in items copied; so many characters cost as one.
     STEP, LOOP, CHARACTERS = 112, 512, 16
     #: What it costs to visit an array or object, and an item of it.
@@ -105,9 +107,9 @@ class Growth:
         """What it costs to visit an array or object with so many items."""
         return cls.VISIT + items * cls.ITEM
 
-    def enter(self, items: list[Value], operator: str) -> None:
-        """A loop over ``items`` begins. Raises MQLError when all of them take too much."""
-        self.spend(self.LOOP + len(items) * self.STEP, operator)
+    def enter(self, items: list[Value], operator: str, cost: int) -> None:
+        """A loop over ``items`` begins, each of which costs so much. Raises MQLError when it is too much."""
+        self.spend(self.LOOP + len(items) * cost, operator)
 
     def add(self, value: Value, operator: str, *, deep: bool = False) -> None:
         """A step gave ``value``. Raises MQLError when all of them take too much.

@@ -12,6 +12,7 @@ from typing import Any, ClassVar, NamedTuple, Protocol, Self
 
 from bson import Regex
 
+from brookmill.mql.bounds import close_growth, enter_value
 from brookmill.mql.code import Code, Val
 from brookmill.mql.errors import PlanError
 from brookmill.mql.expression import Env, Expression, parse_expression
@@ -68,7 +69,14 @@ def passes(predicate: Predicate, value: Value) -> bool:
     """Whether ``value``, or if the predicate looks into arrays one of its items, passes."""
     if predicate.test(value):
         return True
-    return predicate.expands and isinstance(value, list) and any(predicate.test(item) for item in value)
+    if not predicate.expands or not isinstance(value, list):
+        return False
+    outermost = enter_value(len(value), "the filter")
+    try:
+        return any(predicate.test(item) for item in value)
+    finally:
+        if outermost:
+            close_growth()
 
 
 def ends(value: Value, names: tuple[str, ...]) -> Iterator[Value]:
@@ -104,7 +112,12 @@ class Test:
 
     def below(self, value: Value, names: tuple[str, ...]) -> bool:
         """Whether one of the values at ``names`` below ``value`` passes."""
-        return any(passes(self.predicate, end) for end in ends(value, names))
+        outermost = enter_value(1, "the filter")
+        try:
+            return any(passes(self.predicate, end) for end in ends(value, names))
+        finally:
+            if outermost:
+                close_growth()
 
     def leaf(self, value: Value) -> bool:
         return passes(self.predicate, value)

@@ -33,7 +33,7 @@ Way = Literal["json", "documents"]
 _SAFE = {"string", "bool", "int", "date", "null", "missing", "objectId"}
 _CONTAINERS = frozenset({dict, list, tuple})
 MAX_DOUBLE = 1.7976931348623157e308
-MAX_LOOPS = 3
+MAX_LOOPS, MAX_STEPS = 3, 200
 #: Copies of a whole document that together need not be looked at for their size.
 MAX_COPIES = 8
 
@@ -85,7 +85,7 @@ class Segment:
 
         Its drops need not be counted: they are what is missing there.
         """
-        if self.link.blocking is not None or self.link.ask is not None:
+        if self.link.blocking is not None or self.link.ask is not None or self.long:
             return None
         code, found = Code(Recorder(), indent=3), None
         for step in self.link.steps:
@@ -93,6 +93,11 @@ class Segment:
             step.stage.emit(code)
             found = step.position if code.drops > before else found
         return None if code.loops else found
+
+    @property
+    def long(self) -> bool:
+        """Whether there are so many stages that writing code for them takes longer than it is worth."""
+        return len(self.link.steps) + len(self.link.inner) > MAX_STEPS
 
     @functools.cached_property
     def nested(self) -> bool:

@@ -50,7 +50,7 @@ class Track:
         self._drops = drops
         self._bury = bury
         self._now = now
-        reference = reference or segment.nested
+        reference = reference or segment.long or segment.nested
         self.collector: Collector | None = None
         self._encode = encoder(segment.encoding) if segment.encodes else None
         each = self._each_slowly

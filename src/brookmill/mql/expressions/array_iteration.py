@@ -79,6 +79,8 @@ def _bound(env: Env, index: str | None, at: int, **variables: Value) -> Env:
     return {**env, **variables} if index is None else {**env, **variables, index: at}
 
 
+#: Parts of a spec that runs quickly.
+_SMALL_SIZE = 64
 #: Types of results that cannot grow.
 _SMALL = {"number", "int", "long", "double", "decimal", "bool", "date", "null", "timestamp", "objectId"}
 
@@ -107,13 +109,25 @@ def _light(part: Any, own: Collection[str]) -> bool:
     return steady and all(_light(getattr(part, field.name), own) for field in fields(part))
 
 
+def _cost(inner: Expression, own: Collection[str], spec: Value) -> int:
+    """What a step of a loop costs, in items copied; 0: next to nothing."""
+    size = _size(spec)
+    return 0 if size <= _SMALL_SIZE and _light(inner, own) else Growth.STEP * (1 + size // 8)
+
+
+def _size(spec: Value) -> int:
+    """How many parts a spec has."""
+    parts = spec.values() if type(spec) is dict else spec if type(spec) is list else ()
+    return 1 + sum(map(_size, parts))
+
+
 @contextmanager
-def _growing(env: Env, items: list[Value], name: str) -> Iterator[tuple[Env, Growth]]:
+def _growing(env: Env, items: list[Value], name: str, cost: int) -> Iterator[tuple[Env, Growth]]:
     """What a loop in ``env`` sees, and the growth that it shares with the loops around it."""
     outer: Growth | None = env.get(GROWTH)
     growth = outer or open_growth()
     try:
-        growth.enter(items, name)
+        growth.enter(items, name, cost or Growth.STEP)
         yield {**env, GROWTH: growth}, growth
     finally:
         if outer is None:
@@ -121,14 +135,14 @@ def _growing(env: Env, items: list[Value], name: str) -> Iterator[tuple[Env, Gro
 
 
 @contextmanager
-def _emit_growing(code: Code, items: str, name: str, *, light: bool) -> Iterator[Val | None]:
-    """The same in code, for a loop that is not ``light``: the local with the growth."""
-    enter = f".enter({items}, {code.bind(name)})"
+def _emit_growing(code: Code, items: str, name: str, cost: int) -> Iterator[Val | None]:
+    """The same in code, for a loop whose steps cost something: the local with the growth."""
+    enter = f".enter({items}, {code.bind(name)}, {cost or Growth.STEP})"
     outer = code.variables.get(GROWTH)
     if outer is not None:
         code.line(outer.text + enter)
-    if outer is not None or light:
-        yield None if light else outer
+    if outer is not None or not cost:
+        yield outer if cost else None
         return
     growth = code.local(Val(code.call(open_growth)), "g")
     with code.block("try:"), code.scope({GROWTH: growth}):
@@ -167,7 +181,7 @@ class Map:
     name: str
     index: str | None
     inner: Expression
-    light: bool
+    cost: int
 
     @classmethod
     def parse(cls, operand: Value, parser: Parser) -> Expression:
@@ -175,17 +189,19 @@ class Map:
         array = parser.at("input").expression(spec["input"])
         seeing, names = _named(parser, spec, **{"as": "this", "arrayIndexAs": "IDX"})
         inner = seeing.at("in").expression(spec["in"])
-        return cls(array, names["as"], _index(names, spec["in"]), inner, _light(inner, names.values()))
+        return cls(
+            array, names["as"], _index(names, spec["in"]), inner, _cost(inner, names.values(), spec["in"])
+        )
 
     def evaluate(self, env: Env) -> Value:
         items = items_of(self.array.evaluate(env), "$map", 16883)
         if items is None:
             return None
         values = []
-        with _growing(env, items, "$map") as (inside, growth):
+        with _growing(env, items, "$map", self.cost) as (inside, growth):
             for i, item in enumerate(items):
                 value = self.inner.evaluate(_bound(inside, self.index, i, **{self.name: item}))
-                if not self.light:
+                if self.cost:
                     growth.add(value, "$map")
                 values.append(None if value is MISSING else value)
         return values
@@ -200,7 +216,7 @@ class Map:
             code.line(f"{found} = []")
             variables = {self.name: Val(item, missing=False)}
             with (
-                _emit_growing(code, items, "$map", light=self.light) as growth,
+                _emit_growing(code, items, "$map", self.cost) as growth,
                 _each(code, items, self.index, variables),
             ):
                 value = code.local(self.inner.emit(code))
@@ -221,7 +237,7 @@ class Filter:
     index: str | None
     condition: Expression
     limit: Expression
-    light: bool
+    cost: int
 
     @classmethod
     def parse(cls, operand: Value, parser: Parser) -> Expression:
@@ -231,8 +247,8 @@ class Filter:
         seeing, names = _named(parser, spec, **{"as": "this", "arrayIndexAs": "IDX"})
         condition = seeing.at("cond").expression(spec["cond"])
         limit = parser.at("limit").expression(spec["limit"]) if "limit" in spec else Constant(None)
-        light = _light(condition, names.values())
-        return cls(array, names["as"], _index(names, spec["cond"]), condition, limit, light)
+        cost = _cost(condition, names.values(), spec["cond"])
+        return cls(array, names["as"], _index(names, spec["cond"]), condition, limit, cost)
 
     def evaluate(self, env: Env) -> Value:
         items = items_of(self.array.evaluate(env), "$filter", 28651)
@@ -240,7 +256,7 @@ class Filter:
             return None
         limit = _limit(self.limit.evaluate(env))
         chosen: list[Value] = []
-        with _growing(env, items, "$filter") as (inside, _):
+        with _growing(env, items, "$filter", self.cost) as (inside, _):
             for i, item in enumerate(items):
                 if truthy(self.condition.evaluate(_bound(inside, self.index, i, **{self.name: item}))):
                     chosen.append(item)
@@ -260,7 +276,7 @@ class Filter:
             code.line(f"{found} = []")
             variables = {self.name: Val(item, missing=False)}
             with (
-                _emit_growing(code, items, "$filter", light=self.light),
+                _emit_growing(code, items, "$filter", self.cost),
                 _each(code, items, self.index, variables),
             ):
                 condition = truth(code, self.condition.emit(code))
@@ -294,7 +310,7 @@ class Reduce:
     value: str
     index: str | None
     inner: Expression
-    light: bool
+    cost: int
     #: Whether a step may take the value so far more than once, so that it could grow without measure.
     multiplies: bool
 
@@ -309,19 +325,21 @@ class Reduce:
         inner = seeing.at("in").expression(spec["in"])
         value, index = names["valueAs"], _index(names, spec["in"])
         multiplies = _multiplies(spec["in"], value)
-        light = _light(inner, names.values()) and not multiplies
-        return cls(array, initial, names["as"], value, index, inner, light, multiplies)
+        cost = _cost(inner, names.values(), spec["in"])
+        if multiplies:
+            cost = max(cost, Growth.STEP)
+        return cls(array, initial, names["as"], value, index, inner, cost, multiplies)
 
     def evaluate(self, env: Env) -> Value:
         items = items_of(self.array.evaluate(env), "$reduce", 40080)
         if items is None:
             return None
         value = self.initial.evaluate(env)
-        with _growing(env, items, "$reduce") as (inside, growth):
+        with _growing(env, items, "$reduce", self.cost) as (inside, growth):
             for i, item in enumerate(items):
                 variables = {self.name: item, self.value: value}
                 value = self.inner.evaluate(_bound(inside, self.index, i, **variables))
-                if not self.light:
+                if self.cost:
                     growth.add(value, "$reduce", deep=self.multiplies)
         return _shallow(value)
 
@@ -335,7 +353,7 @@ class Reduce:
             code.line(f"{found} = {self.initial.emit(code).text}")
             variables = {self.name: Val(item, missing=False), self.value: Val(found)}
             with (
-                _emit_growing(code, items, "$reduce", light=self.light) as growth,
+                _emit_growing(code, items, "$reduce", self.cost) as growth,
                 _each(code, items, self.index, variables),
             ):
                 code.line(f"{found} = {self.inner.emit(code).text}")

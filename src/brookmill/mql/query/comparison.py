@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
-from typing import ClassVar
+from typing import Any, ClassVar
 
 from bson import MaxKey, MinKey, Regex
 
 from brookmill.mql import lanes
 from brookmill.mql.code import Code, Val
-from brookmill.mql.compare import compare, equal, order_key, rank
+from brookmill.mql.compare import order_key, rank
 from brookmill.mql.filter import PREDICATES, Filter, FilterParser, Not, Predicate, Some, Test
 from brookmill.mql.values import MISSING, Value
 
@@ -18,8 +19,7 @@ _SIGNS = {"$eq": "==", "$gt": ">", "$gte": ">=", "$lt": "<", "$lte": "<="}
 _WANTED = {"$eq": (0,), "$gt": (1,), "$gte": (0, 1), "$lt": (-1,), "$lte": (-1, 0)}
 
 
-def _is_nan(value: Value) -> bool:
-    return order_key(value) == (10, 0)
+_NAN = order_key(math.nan)
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,6 +30,7 @@ class Comparison:
 
     name: str
     operand: Value
+    key: tuple[Any, ...]
     expands: ClassVar[bool] = True
 
     def test(self, value: Value) -> bool:
@@ -38,9 +39,10 @@ class Comparison:
             return 0 in wanted
         if rank(value) != rank(self.operand):
             return isinstance(self.operand, (MinKey, MaxKey)) and self.name != "$eq"
-        if _is_nan(value) or _is_nan(self.operand):
-            return 0 in wanted and equal(value, self.operand)
-        return compare(value, self.operand) in wanted
+        key = order_key(value)
+        if _NAN in (key, self.key):
+            return 0 in wanted and key == self.key
+        return (key > self.key) - (key < self.key) in wanted
 
     def emit(self, code: Code, value: Val, slow: str) -> str | None:
         constant = code.constant(self.operand)
@@ -55,7 +57,7 @@ def _register(name: str) -> None:
     def parse(operand: Value, parser: FilterParser) -> Predicate:
         if isinstance(operand, Regex) and name != "$eq":
             raise parser.wrong(f"Can't have RegEx as arg to predicate over field '{'.'.join(parser.names)}'.")
-        return Comparison(name, operand)
+        return Comparison(name, operand, order_key(operand))
 
 
 for _name in _WANTED:
