@@ -2,6 +2,7 @@
 
 done: as upstream documents it. guess: done, where upstream does not tell what it does. differs: done, but not
 as upstream does it: a paragraph of the docstring begins with "Differs:". known: upstream has it, we do not.
+own: the other way round.
 """
 
 from __future__ import annotations
@@ -21,7 +22,7 @@ from brookmill.operations import OPERATIONS
 from brookmill.stages import STAGES
 
 PAGE = Path(__file__).with_name("coverage.md")
-ORDER = ("done", "guess", "differs", "known")
+ORDER = ("done", "guess", "differs", "known", "own")
 
 HEAD = """\
 # Coverage
@@ -29,7 +30,8 @@ HEAD = """\
 Written by `make docs` from the registries and the names in `upstream.py`; a test keeps it fresh.
 
 **done**: as upstream documents it · **guess**: done, where upstream does not tell what it does · **differs**:
-done, on purpose not like upstream · **known**: upstream has it, Brookmill does not yet and refuses it.
+done, on purpose not like upstream · **known**: upstream has it, Brookmill does not yet and refuses it ·
+**own**: upstream has nothing like it.
 """
 
 
@@ -60,11 +62,25 @@ def _row(name: str, member: object) -> Row:
 
 
 def operations() -> list[Row]:
+    """Upstream's."""
     return [
-        Row(row.name, row.status, row.note, (f"`{op.method} {op.route}`" if op else "",))
+        Row(row.name, row.status, row.note, (_route(row.name),))
         for row in rows(upstream.OPERATIONS, OPERATIONS)
-        for op in [OPERATIONS.get(row.name)]
+        if row.name in upstream.OPERATIONS
     ]
+
+
+def own_operations() -> list[Row]:
+    """What Brookmill adds: nothing here counts as upstream's."""
+    return [
+        Row(name, "own", (inspect.getdoc(OPERATIONS[name].function) or "").split("\n")[0], (_route(name),))
+        for name in sorted(OPERATIONS.keys() - upstream.OPERATIONS)
+    ]
+
+
+def _route(name: str) -> str:
+    operation = OPERATIONS.get(name)
+    return f"`{operation.method} {operation.route}`" if operation else ""
 
 
 def connection_types() -> list[Row]:
@@ -90,6 +106,7 @@ def query_operators() -> list[Row]:
 #: Title, further columns, and what to show.
 TABLES: list[tuple[str, tuple[str, ...], Callable[[], list[Row]]]] = [
     ("Admin API operations", ("route below `/api/atlas/v2`",), operations),
+    ("Operations of our own", ("route below `/api/atlas/v2`",), own_operations),
     ("Connection types", ("read by `$source`", "written by", "asked by"), connection_types),
     ("Stages", (), lambda: rows(upstream.STAGES, STAGES)),
     ("Expression operators", (), lambda: rows(upstream.EXPRESSIONS, EXPRESSIONS)),

@@ -112,7 +112,7 @@ class Settings(Outside, frozen=True, kw_only=True, forbid_unknown_fields=True):
     in the data directory with mode 0600. ``tls``: "self-made" makes an authority and a certificate in the
     data directory, "own" takes ``tls_certificate`` and ``tls_key`` (PEM files). ``trust_forwarded``: believe
     the X-Forwarded headers of a proxy in front. ``lenient_versions``: unknown version dates round down and
-    plain JSON means newest. ``missing_role_status``: 401 or 403 when a role is missing. ``update_in_use``:
+    plain JSON means newest. ``missing_role_status``: 401 or 403 when a role is missing. ``updates``:
     what a PATCH of a connection does while a running processor uses it. ``rate_limit``: calls a minute and
     project, 0 for none. ``max_body``: bytes. ``checkpoint_interval`` and ``heartbeat_timeout`` in seconds.
     ``retry_budget``: seconds of restarts with growing pauses before a processor is FAILED. ``sample_rate``:
@@ -134,7 +134,7 @@ class Settings(Outside, frozen=True, kw_only=True, forbid_unknown_fields=True):
     trust_forwarded: bool = False
     lenient_versions: bool = False
     missing_role_status: Literal[401, 403] = 401
-    update_in_use: Literal["refuse", "next-start"] = "refuse"
+    updates: Literal["refuse", "next-start"] = "refuse"
     rate_limit: Annotated[int, msgspec.Meta(ge=0)] = 1200
     max_body: Annotated[int, msgspec.Meta(gt=0)] = 17 * 1024 * 1024
     checkpoint_interval: Positive = 60.0

@@ -60,6 +60,11 @@ ALLOWED: dict[str, set[Role]] = {
     "createGroupStreamsWorkspacePrivateEndpoint": M,
     "getGroupStreamsWorkspacePrivateEndpoint": PRO,
     "deleteGroupStreamsWorkspacePrivateEndpoint": M,
+    # our own
+    "listGroupStreamConnectionRevisions": M,
+    "getGroupStreamConnectionRevision": M,
+    "diffGroupStreamConnectionRevision": M,
+    "rollBackGroupStreamConnection": M,
     # processors
     "createGroupStreamProcessor": M,
     "getGroupStreamProcessors": M,

@@ -19,7 +19,7 @@ from brookmill.domain.names import new_id
 from brookmill.domain.principal import Principal, Role
 from brookmill.domain.workspace import DataProcessRegion, Group, Organization, Workspace
 from brookmill.errors import UserError
-from brookmill.operations import OPERATIONS, Call, Page, perform
+from brookmill.operations import OPERATIONS, Answered, Call, Page, perform
 from brookmill.runtime import Supervisor
 from brookmill.store import Store
 
@@ -39,6 +39,7 @@ class Asker:
     settings: Settings
     path: dict[str, str] = field(default_factory=dict)
     principal: Principal = OWNER
+    headers: dict[str, str] = field(default_factory=dict)
 
     def __call__(
         self, operation: str, body: Any = b"", query: dict[str, str] | None = None, **path: str
@@ -57,10 +58,13 @@ class Asker:
             supervisor=self.supervisor,
             clock=self.clock,
             settings=self.settings,
+            headers=self.headers,
         )
         found = OPERATIONS[operation]
         names = set(found.arguments)
         answer = perform(found, replace(call, path={k: v for k, v in call.path.items() if k in names}))
+        if isinstance(answer, Answered):
+            answer = answer.value
         if isinstance(answer, Page):
             answer = {"results": answer.results, "totalCount": answer.total}
         return json.loads(msgspec.json.encode(answer))
@@ -81,6 +85,10 @@ class Asker:
     def by(self, **members: Any) -> Asker:
         """The same, asked by another principal: the owner with other members."""
         return replace(self, principal=msgspec.structs.replace(self.principal, **members))
+
+    def sending(self, **headers: str) -> Asker:
+        """The same with request headers, ``if_match`` for If-Match."""
+        return replace(self, headers={name.replace("_", "-"): value for name, value in headers.items()})
 
     def set(self, **settings: Any) -> Asker:
         """The same with other settings."""

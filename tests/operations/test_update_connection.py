@@ -89,7 +89,7 @@ def test_a_connection_in_use_is_refused(ask: Any, pipeline: Any, options: Any) -
         assert (error.code, error.status) == ("STREAM_CONNECTION_HAS_STREAM_PROCESSORS", 409)
         assert error.parameters == ("it", "running")
     assert ask(UPDATE, {"url": "http://b"}, connectionName="other")["url"] == "http://b"
-    lenient = ask.set(update_in_use="next-start")
+    lenient = ask.set(updates="next-start")
     assert lenient(UPDATE, {"url": "http://c"}, connectionName="it")["url"] == "http://c"
 
 

@@ -12,16 +12,23 @@ from brookmill.domain.names import name_problem, new_id
 from brookmill.domain.principal import PROJECT_READERS, STREAM_MANAGERS, STREAM_READERS
 from brookmill.domain.workspace import Workspace
 from brookmill.errors import UserError
-from brookmill.operations import Call, Page, operation
+from brookmill.operations import Answered, Call, Page, operation
 from brookmill.operations.answer import answer
 from brookmill.operations.body import Body
+from brookmill.operations.condition import check_match, tag
 from brookmill.operations.connection_body import created, updated
-from brookmill.operations.lookup import find_connection, find_workspace, started_with
-from brookmill.operations.networking import check_networking, check_unmoved
-from brookmill.store import Session
+from brookmill.operations.connection_tests import dry_run
+from brookmill.operations.connection_updates import refuse_in_use, replace
+from brookmill.operations.lookup import find_revised, find_workspace
+from brookmill.operations.networking import check_networking
+from brookmill.operations.repetition import once
 
 _LIST = "/groups/{groupId}/streams/{tenantName}/connections"
 _ONE = _LIST + "/{connectionName}"
+
+_CREATE = "createGroupStreamConnection"
+_UPDATE = "updateGroupStreamConnection"
+_DELETE = "deleteGroupStreamConnection"
 
 
 @operation(
@@ -42,7 +49,7 @@ def list_connections(call: Call, group_id: str, tenant_name: str) -> Page:
 
 
 @operation(
-    "createGroupStreamConnection",
+    _CREATE,
     f"POST {_LIST}",
     since="2023-02-01",
     roles=STREAM_MANAGERS,
@@ -50,19 +57,23 @@ def list_connections(call: Call, group_id: str, tenant_name: str) -> Page:
     guess="length and characters of names; what is said of a private link that is not there, and that a VPC "
     "peering must be active",
 )
-def create_connection(call: Call, group_id: str, tenant_name: str) -> Any:
+def create_connection(call: Call, group_id: str, tenant_name: str) -> Answered:
     """Add a connection; the server fills ``id``, ``region`` and ``state``, and what the type documents."""
     with call.store.read() as session:
         workspace = find_workspace(session, group_id, tenant_name)
     body = Body.parse(call.body)
     connection = _ready_to_keep(call, workspace, _named(created(body, ("name", "type"))))
-    with call.store.write() as session:
+
+    def write() -> Answered:
         workspace = find_workspace(session, group_id, tenant_name)
         check_networking(session, workspace, connection, call.clock.now())
         if session.connection(workspace, str(connection.name)) is not None:
             raise UserError("STREAM_CONNECTION_NAME_ALREADY_EXISTS", str(connection.name))
-        session.add_connection(workspace, connection)
-    return answer(connection)
+        revision = session.add_connection(workspace, connection, call.author)
+        return Answered(answer(connection), tag=tag(connection, revision))
+
+    with call.store.write() as session:
+        return once(call, session, _CREATE, write)
 
 
 @operation(
@@ -72,38 +83,47 @@ def create_connection(call: Call, group_id: str, tenant_name: str) -> Any:
     roles=PROJECT_READERS,
     aliases=("getStreamConnection",),
 )
-def get_connection(call: Call, group_id: str, tenant_name: str, connection_name: str) -> Any:
+def get_connection(call: Call, group_id: str, tenant_name: str, connection_name: str) -> Answered:
     """One connection, without its secrets."""
     with call.store.read() as session:
-        connection = find_connection(session, find_workspace(session, group_id, tenant_name), connection_name)
-    return _shown(call, connection)
+        workspace = find_workspace(session, group_id, tenant_name)
+        connection, revision = find_revised(session, workspace, connection_name)
+    return Answered(_shown(call, connection), tag=tag(connection, revision))
 
 
 @operation(
-    "updateGroupStreamConnection",
+    _UPDATE,
     f"PATCH {_ONE}",
     since="2023-02-01",
     roles=STREAM_MANAGERS,
     aliases=("updateStreamConnection",),
     guess="merge depth of nested members; omitted secrets; a body without type or name; the code for another "
-    "type or name; whether and with which code a connection in use is refused (setting update_in_use)",
+    "type or name; whether and with which code a connection in use is refused (setting updates)",
+    query=("dryRun", "updates"),
 )
-def update_connection(call: Call, group_id: str, tenant_name: str, connection_name: str) -> Any:
-    """Change the members sent and keep the others, in the order of checks of the contract, c.2."""
+def update_connection(call: Call, group_id: str, tenant_name: str, connection_name: str) -> Answered:
+    """Change the members sent and keep the others, in the order of checks of the contract, c.2.
+
+    ``dryRun=true``, which is ours: nothing is kept, the connection is tested as it would be.
+    """
+    if call.flag("dryRun"):
+        return Answered(dry_run(call, group_id, tenant_name, connection_name))
     body = Body.attempt(call.body)  # others need not wait for its reading
-    with call.store.write() as session:
+
+    def write() -> Answered:
         workspace = find_workspace(session, group_id, tenant_name)
-        kept = find_connection(session, workspace, connection_name)
+        kept, revision = find_revised(session, workspace, connection_name)
+        check_match(call, connection_name, tag(kept, revision))
         now = updated(kept, body())
-        check_unmoved(session, workspace, kept, now, call.clock.now())
-        if call.settings.update_in_use == "refuse":
-            _refuse_in_use(session, workspace, connection_name)
-        session.replace_connection(workspace, now)
-    return answer(now, omit=frozenset({"state"}))
+        revision = replace(call, session, workspace, kept, now)
+        return Answered(answer(now, omit=frozenset({"state"})), tag=tag(now, revision))
+
+    with call.store.write() as session:
+        return once(call, session, _UPDATE, write)
 
 
 @operation(
-    "deleteGroupStreamConnection",
+    _DELETE,
     f"DELETE {_ONE}",
     since="2023-02-01",
     roles=STREAM_MANAGERS,
@@ -111,15 +131,22 @@ def update_connection(call: Call, group_id: str, tenant_name: str, connection_na
     aliases=("deleteStreamConnection",),
     guess="the code for a connection in use",
 )
-def delete_connection(call: Call, group_id: str, tenant_name: str, connection_name: str) -> None:
+def delete_connection(call: Call, group_id: str, tenant_name: str, connection_name: str) -> Answered:
     """Remove a connection that no running processor uses."""
-    with call.store.write() as session:
+
+    def write() -> Answered:
         workspace = find_workspace(session, group_id, tenant_name)
-        connection = settled(find_connection(session, workspace, connection_name), call.clock.now())
+        kept, revision = find_revised(session, workspace, connection_name)
+        check_match(call, connection_name, tag(kept, revision))
+        connection = settled(kept, call.clock.now())
         if isinstance(connection, Kafka) and connection.state == "PENDING":
             raise UserError("STREAM_KAFKA_CONNECTION_IS_DEPLOYING", connection_name)
-        _refuse_in_use(session, workspace, connection_name)
-        session.remove_connection(workspace, connection_name)
+        refuse_in_use(session, workspace, connection_name)
+        session.remove_connection(workspace, connection_name, call.author)
+        return Answered(None)
+
+    with call.store.write() as session:
+        return once(call, session, _DELETE, write)
 
 
 def _shown(call: Call, connection: Connection) -> Any:
@@ -140,8 +167,3 @@ def _ready_to_keep(call: Call, workspace: Workspace, connection: Connection) -> 
         region=workspace.region.region if region is msgspec.UNSET else region,
         state="PENDING" if connection.private else "READY",
     )
-
-
-def _refuse_in_use(session: Session, workspace: Workspace, name: str) -> None:
-    if users := started_with(session, workspace, name):
-        raise UserError("STREAM_CONNECTION_HAS_STREAM_PROCESSORS", name, ", ".join(users))

@@ -25,10 +25,15 @@ def find_workspace(session: Session, group_id: str, name: str) -> Workspace:
 
 def find_connection(session: Session, workspace: Workspace, name: str) -> Connection:
     """The connection of that name; raises STREAM_CONNECTION_NOT_FOUND_FOR_NAME."""
-    connection = session.connection(workspace, name) if is_name(name) else None
-    if connection is None:
+    return find_revised(session, workspace, name)[0]
+
+
+def find_revised(session: Session, workspace: Workspace, name: str) -> tuple[Connection, int]:
+    """The connection of that name and the number of its newest revision; raises the same."""
+    found = session.revised_connection(workspace, name) if is_name(name) else None
+    if found is None:
         raise UserError("STREAM_CONNECTION_NOT_FOUND_FOR_NAME", name, workspace.group_id, workspace.name)
-    return connection
+    return found
 
 
 def find_processor(session: Session, workspace: Workspace, name: str) -> Processor:

@@ -198,7 +198,8 @@ def _create(call: Call, group_id: str, sent: Tenant, *, solar: bool) -> Any:
         if solar:
             region = workspace.region.region
             id = new_id(call.clock.now())
-            session.add_connection(workspace, Sample(id=id, name=SOLAR, region=region, state="READY"))
+            sample = Sample(id=id, name=SOLAR, region=region, state="READY")
+            session.add_connection(workspace, sample, call.author)
     return _shown(workspace)
 
 

@@ -1,0 +1,151 @@
+"""Revisions of a connection: list, show, compare, bring back. Brookmill's own; Atlas has none."""
+
+from __future__ import annotations
+
+import itertools
+from typing import Any
+
+import msgspec
+
+from brookmill.domain.connection import Connection, settled
+from brookmill.domain.principal import STREAM_MANAGERS
+from brookmill.domain.revision import Revision, changes
+from brookmill.domain.workspace import Workspace
+from brookmill.errors import UserError
+from brookmill.operations import Answered, Call, Page, operation
+from brookmill.operations.answer import answer, instant
+from brookmill.operations.condition import check_match, tag
+from brookmill.operations.connection_updates import replace
+from brookmill.operations.lookup import find_workspace
+from brookmill.operations.networking import check_networking
+from brookmill.operations.repetition import once
+from brookmill.store import Session
+
+_LIST = "/groups/{groupId}/streams/{tenantName}/connections/{connectionName}/revisions"
+_ONE = _LIST + "/{revision}"
+_ROLL_BACK = "rollBackGroupStreamConnection"
+
+
+@operation(
+    "listGroupStreamConnectionRevisions",
+    f"GET {_LIST}",
+    since="2023-02-01",
+    roles=STREAM_MANAGERS,
+    paged=True,
+)
+def list_revisions(call: Call, group_id: str, tenant_name: str, connection_name: str) -> Page:
+    """All revisions of the name, newest first, with what each changed; those from before a deletion, too."""
+    with call.store.read() as session:
+        workspace = find_workspace(session, group_id, tenant_name)
+        total = session.revisions.count(workspace, connection_name)
+        if not total:
+            raise UserError("STREAM_CONNECTION_NOT_FOUND_FOR_NAME", connection_name, group_id, workspace.name)
+        page = call.page(range(total))
+        skip, count = page.results[0] if page.results else total, len(page.results)
+        found = session.revisions.some(workspace, connection_name, count=count + 1, skip=skip)
+    pairs = itertools.zip_longest(found, found[1:])
+    return Page([_shown(revision, before) for revision, before in pairs][:count], total)
+
+
+@operation("getGroupStreamConnectionRevision", f"GET {_ONE}", since="2023-02-01", roles=STREAM_MANAGERS)
+def get_revision(call: Call, group_id: str, tenant_name: str, connection_name: str, revision: str) -> Any:
+    """One revision, with the whole connection as it was; no secrets."""
+    with call.store.read() as session:
+        workspace = find_workspace(session, group_id, tenant_name)
+        found = _find(session, workspace, connection_name, revision)
+        before = session.revisions.one(workspace, connection_name, found.number - 1)
+    whole = {} if found.connection is None else {"connection": _settings(found.connection)}
+    return _shown(found, before) | whole
+
+
+@operation(
+    "diffGroupStreamConnectionRevision",
+    f"GET {_ONE}:diff",
+    since="2023-02-01",
+    roles=STREAM_MANAGERS,
+    query=("from",),
+)
+def diff_revision(call: Call, group_id: str, tenant_name: str, connection_name: str, revision: str) -> Any:
+    """How the revision differs from another one (``from``, by default the one before)."""
+    with call.store.read() as session:
+        workspace = find_workspace(session, group_id, tenant_name)
+        found = _find(session, workspace, connection_name, revision)
+        other = call.query.get("from", str(found.number - 1))
+        before = None if other == "0" else _find(session, workspace, connection_name, other)
+    old = None if before is None else before.connection
+    return {
+        "changes": answer(changes(old, found.connection)),
+        "from": 0 if before is None else before.number,
+        "to": found.number,
+    }
+
+
+@operation(_ROLL_BACK, f"POST {_ONE}:rollback", since="2023-02-01", roles=STREAM_MANAGERS)
+def roll_back(call: Call, group_id: str, tenant_name: str, connection_name: str, revision: str) -> Answered:
+    """Make the connection what it was, secrets too, as a new revision; a deleted one comes back."""
+
+    def write() -> Answered:
+        workspace = find_workspace(session, group_id, tenant_name)
+        wanted = _find(session, workspace, connection_name, revision)
+        found = session.revised_connection(workspace, connection_name)
+        check_match(call, connection_name, None if found is None else tag(*found))
+        if wanted.connection is None:
+            text = f"Revision {wanted.number} is the deletion of connection {connection_name}"
+            raise UserError("VALIDATION_ERROR", text)
+        if found is None:
+            return _revived(call, session, workspace, wanted.connection, wanted.number)
+        return _restored(call, session, workspace, found[0], wanted)
+
+    with call.store.write() as session:
+        return once(call, session, _ROLL_BACK, write)
+
+
+def _revived(call: Call, session: Session, workspace: Workspace, wanted: Connection, number: int) -> Answered:
+    connection = msgspec.structs.replace(wanted, state="PENDING" if wanted.private else "READY")
+    check_networking(session, workspace, connection, call.clock.now())
+    revision = session.add_connection(workspace, connection, call.author, restored=number)
+    return Answered(answer(settled(connection, call.clock.now())), tag=tag(connection, revision))
+
+
+def _restored(
+    call: Call, session: Session, workspace: Workspace, kept: Connection, wanted: Revision
+) -> Answered:
+    assert wanted.connection is not None
+    if wanted.type != kept.type:
+        raise UserError("VALIDATION_ERROR", f"The type of connection {kept.name} cannot be changed")
+    now = msgspec.structs.replace(wanted.connection, id=kept.id, state=kept.state)
+    revision = replace(call, session, workspace, kept, now, restored=wanted.number)
+    return Answered(answer(settled(now, call.clock.now())), tag=tag(now, revision))
+
+
+def _find(session: Session, workspace: Workspace, name: str, number: str) -> Revision:
+    """Raises STREAM_CONNECTION_REVISION_NOT_FOUND."""
+    known = number.isascii() and number.isdecimal() and len(number) < 10
+    found = session.revisions.one(workspace, name, int(number)) if known else None
+    if found is None:
+        raise UserError("STREAM_CONNECTION_REVISION_NOT_FOUND", name, number[:20])
+    return found
+
+
+def _shown(revision: Revision, before: Revision | None) -> dict[str, Any]:
+    """``changes`` are told unless the revision before it is gone."""
+    author = revision.author
+    shown: dict[str, Any] = {
+        "action": revision.action,
+        "by": {"id": author.id, "kind": author.kind, "name": author.name},
+        "connectionId": revision.connection_id,
+        "createdAt": instant(author.at),
+        "from": {"address": author.address, "client": author.client},
+        "number": revision.number,
+        "type": revision.type,
+    }
+    if revision.restored is not None:
+        shown["restored"] = revision.restored
+    if before is not None or revision.number == 1:
+        old = None if before is None else before.connection
+        shown["changes"] = answer(changes(old, revision.connection))
+    return shown
+
+
+def _settings(connection: Connection) -> Any:
+    return answer(connection, omit=frozenset({"state"}))
