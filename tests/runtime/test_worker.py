@@ -164,6 +164,20 @@ def test_statistics_wait_for_the_next_heartbeat(bench: Any) -> None:
     assert stats["ok"] == 1
 
 
+def test_statistics_that_take_long_are_worked_out_seldom(bench: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    here = bench()
+    stats, told = here.loop._flow.stats, []
+
+    def slow() -> dict[str, Any]:
+        told.append(here.clock.monotonic())
+        here.clock.advance(2.0)
+        return dict(stats())
+
+    monkeypatch.setattr(here.loop._flow, "stats", slow)
+    until(here, 100.0)
+    assert 2 <= len(told) <= 3
+
+
 def test_statistics_of_the_whole_tell_parallelism_and_throttling_where_there_is_any(bench: Any) -> None:
     plain, both = bench(), bench(middle=[{"$throttle": {"messagesPerSec": 2}}] * 2, parallelism=4)
     for here in (plain, both):

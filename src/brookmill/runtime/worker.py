@@ -36,6 +36,8 @@ log = structlog.get_logger(__name__)
 
 #: Seconds the supervisor may take to keep the last checkpoint.
 _LAST_WORD = 30.0
+#: Statistics are worked out again after so many times as long as they took: a million windows take a while.
+_REST = 20
 #: Seconds for leaving outside systems; the process ends then, whatever still goes on in it.
 _FAREWELL = 5.0
 #: What part of a tier's memory open windows may take. Reference: engine reference, section 6.
@@ -89,7 +91,8 @@ class Loop:
             now = self._clock.monotonic()
             if now >= stats_due:
                 self._tell()
-                stats_due = now + HEARTBEAT
+                told = self._clock.monotonic()
+                stats_due = told + max(HEARTBEAT, (told - now) * _REST)
             if now >= checkpoint_due and self._pending is None:
                 self._checkpoint()
                 checkpoint_due = now + self._interval
