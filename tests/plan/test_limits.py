@@ -105,3 +105,24 @@ def test_keys_of_groups_beyond_the_limit_stop_the_processor(reference: bool) -> 
         pushed(running, *[{"a": str(i)} for i in range(11)])
     failed = failure(error.value)
     assert (failed.kind, failed.code, failed.name) == ("user", 146, "ExceededMemoryLimit")
+
+
+@BOTH
+@pytest.mark.parametrize(
+    "body",
+    [
+        "function(a) { throw new Error('no'); }",
+        "function(a) { while (true) {} }",
+        "function(a) { const all = []; while (true) all.push(new Array(1000).fill(a)); }",
+        "function(a) { return f(a); function f(x) { return f(x); } }",
+        "function(a) { return Symbol('a'); }",
+    ],
+    ids=["throws", "loops", "takes memory", "recurses", "gives no value"],
+)
+def test_what_fails_in_javascript_is_a_dead_letter(body: str, reference: bool) -> None:
+    function: Document = {"$function": {"body": body, "args": ["$a"], "lang": "js"}}
+    running = program([{"$set": {"b": {"$cond": ["$a", function, 0]}}}], "document", reference=reference)
+    values, letters = pushed(running, {"a": 1}, {"a": 0}, {"a": 2})
+    assert values == [{"a": 0, "b": 0}]
+    assert [letter.document for letter in letters] == [{"a": 1}, {"a": 2}]
+    assert all("the JavaScript function" in letter.reason for letter in letters)
