@@ -36,7 +36,9 @@ _IAM = "https://www.googleapis.com/auth/iam"
 
 @dataclass
 class PubSub:
-    """``topics``: what was published, by name. ``refuse``: statuses to answer before any request is read."""
+    """``topics``: what was published, by name. ``refuse``: statuses to answer before any request is read.
+    ``denied``: topics that nobody may publish to, as far as those who ask for their rights are told.
+    """
 
     url: str
     key_file: Path
@@ -45,6 +47,7 @@ class PubSub:
     publishers: list[str] = field(default_factory=list)
     requests: list[Request] = field(default_factory=list)
     refuse: list[int] = field(default_factory=list)
+    denied: set[str] = field(default_factory=set)
     tokens: dict[str, tuple[str, str]] = field(default_factory=dict)
 
     def outside(self, **settings: Any) -> Outside:
@@ -77,7 +80,15 @@ class PubSub:
     def _published(self, request: Request, account: str) -> Reply:
         _, version, _, project, _, name = request.target.split("/")
         topic, _, verb = unquote(name).rpartition(":")
-        if (version, project, verb) != ("v1", PROJECT, "publish"):
+        if request.method == "GET" and not topic:
+            topic, verb = unquote(name), "get"
+        if verb == "testIamPermissions":
+            asked = json.loads(request.body)["permissions"]
+            held = asked if topic in self.topics and topic not in self.denied else []
+            return Reply(body=json.dumps({"permissions": held} if held else {}).encode())
+        if verb == "get" and topic in self.topics:
+            return Reply(body=json.dumps({"name": f"projects/{project}/topics/{topic}"}).encode())
+        if (version, project, verb) not in (("v1", PROJECT, "publish"), ("v1", PROJECT, "get")):
             return _error(404, "NOT_FOUND", "no such method")
         if topic not in self.topics:
             return _error(404, "NOT_FOUND", f"Resource not found (resource={topic}).")

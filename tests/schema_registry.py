@@ -14,7 +14,7 @@ from urllib.parse import unquote, urlsplit
 
 USER, PASSWORD = "registrar", "reg1strar:s3cret"
 
-Answer = tuple[int, dict[str, Any]]
+Answer = tuple[int, Any]
 
 
 @dataclass
@@ -54,6 +54,8 @@ class SchemaRegistryServer:
             if authorization != f"Basic {wanted}":
                 return 401, {"error_code": 401, "message": f"Unauthorized: {authorization}"}
         match [method, *map(unquote, path.strip("/").split("/"))]:
+            case ["GET", "schemas", "types"]:
+                return 200, ["AVRO"]
             case ["GET", "schemas", "ids", number]:
                 return self._by_id(int(number))
             case ["GET", "subjects", subject, "versions", version]:
@@ -71,6 +73,7 @@ class SchemaRegistryServer:
 
     def _version(self, subject: str, version: str) -> Answer:
         versions = self.subjects.get(subject, [])
+        version = str(len(versions)) if version == "latest" else version
         if not version.isdigit() or not 1 <= int(version) <= len(versions):
             return 404, {"error_code": 40402, "message": f"Version {version} not found."}
         number = versions[int(version) - 1]

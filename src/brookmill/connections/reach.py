@@ -137,7 +137,7 @@ def _shaken(
         text = f"{place}: {certificate_problem(e)}"
         raise ConnectionFailed(text, retry=False, fault=certificate_fault(e)) from e
     except TimeoutError as e:
-        text = f"{place} does not answer the TLS handshake"
+        text = f"{place} does not answer the TLS handshake: perhaps it does not speak TLS"
         raise ConnectionFailed(text, fault="NO_ANSWER") from e
     except OSError as e:
         if isinstance(e, ssl.SSLError) and own_certificate and any(w in str(e.reason) for w in _WANTS):

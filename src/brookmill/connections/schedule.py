@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 import itertools
+import math
 import threading
 from bisect import bisect_right
 from collections.abc import Mapping, Sequence
@@ -104,15 +105,15 @@ def _field(text: str, name: str, least: int, greatest: int, words: Sequence[str]
 class ScheduleSource:
     """A ``Source`` whose documents are empty: all they have is their event time. The position is the last.
 
-    Without one it begins at ``Opening.started_at``. Times missed while the processor failed are made up for,
-    those while it was stopped by a user are not.
+    Without one it begins at ``Opening.started_at``, that moment included. Times missed while the processor
+    failed are made up for, those while it was stopped by a user are not.
     """
 
     def __init__(self, schedule: Schedule, opening: Opening) -> None:
         self._schedule = schedule
         self._clock = opening.clock
         started = opening.clock.now() if opening.started_at is None else opening.started_at
-        self._last = max(int(opening.position or 0), int(started))
+        self._last = max(int(opening.position or 0), math.ceil(started) - 1)
         self._next = schedule.after(self._last)
 
     def read(self, limit: int, timeout: float) -> Batch:

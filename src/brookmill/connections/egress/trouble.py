@@ -69,7 +69,7 @@ def _reason(error: httpx.TransportError) -> tuple[str, Fault | None]:
             return "no connection could be made", "NO_ANSWER"
         case httpx.RemoteProtocolError():
             return "the server broke off or did not speak HTTP", "PROTOCOL"
-    return f"the connection broke ({type(error).__name__})", None
+    return f"the connection broke ({type(error).__name__})", "PROTOCOL"
 
 
 def _chain(error: BaseException) -> Iterator[BaseException]:

@@ -34,9 +34,10 @@ def probe(connection: Kafka, options: KafkaProbe, opening: Opening, ladder: Ladd
     """Raises ConnectionFailed and DocumentError. Nothing is written, no group is joined."""
     with ladder.step("settings") as seen:
         protocol = client_config(connection)["security.protocol"]
-        context = _context(connection)
+        secure = protocol.endswith("SSL")
+        context = _context(connection) if secure else None
         servers = str(connection.bootstrap_servers).split(",")
-        places = [Place(*parts(server.strip()), secure=protocol.endswith("SSL")) for server in servers]
+        places = [Place(*parts(server.strip()), secure) for server in servers]
         seen["protocol"] = protocol
     reach(places, opening, ladder, context, own_certificate=protocol == "SSL")
     trouble = Trouble(connection, opening)
@@ -153,10 +154,15 @@ def _decoded(connection: Kafka, options: KafkaProbe, opening: Opening, value: An
         if not isinstance(document, dict):
             raise DocumentError("the message is JSON, but no object")
         return document
-    from brookmill.connections.schema_registry.framing import Unframing
+    from brookmill.connections.schema_registry.framing import Unframing, schema_of
 
     registry = open_registry(options.schema_registry, connection, opening)
     try:
+        number = schema_of(value)
+        try:
+            registry.declaration(number)
+        except DocumentError as e:
+            raise ConnectionFailed(str(e), retry=False, fault="UNKNOWN_SCHEMA") from e
         return Unframing(registry)(value)
     finally:
         registry.close()

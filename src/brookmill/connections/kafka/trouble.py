@@ -196,7 +196,10 @@ class Trouble:
     def _silent(self, what: str, error: KafkaError) -> ConnectionFailed:
         """The failure of brokers that give no answer to ``error``'s question."""
         if self._latest is None:
-            return failed(what, error, f"{error.str()} (does security.protocol fit the brokers?)")
+            failure = failed(what, error, f"{error.str()} (does security.protocol fit the brokers?)")
+            if self._down is not None:  # they take connections, and hang up
+                failure.fault = "PROTOCOL"
+            return failure
         failure = failed(what, error, f"{error.str()} ({self._latest.str()})")
         failure.fault = fault_of(self._latest)
         return failure

@@ -19,6 +19,13 @@ from brookmill.mql.values import Document
 _HEAD = struct.Struct(">bI")
 
 
+def schema_of(message: bytes) -> int:
+    """The id of the schema that ``message`` names. Raises DocumentError when it names none."""
+    if len(message) < _HEAD.size or message[0] != 0:
+        raise DocumentError("the message does not begin with the id of an Avro schema")
+    return int(_HEAD.unpack_from(message)[1])
+
+
 class Unframing:
     """Reads messages; every schema is asked for once."""
 
@@ -28,9 +35,7 @@ class Unframing:
 
     def __call__(self, message: bytes) -> Document:
         """The document in it. Raises DocumentError, and ConnectionFailed without the registry."""
-        if len(message) < _HEAD.size or message[0] != 0:
-            raise DocumentError("the message does not begin with the id of an Avro schema")
-        _, number = _HEAD.unpack_from(message)
+        number = schema_of(message)
         read = self._readers.get(number)
         if read is None:
             text, references = self._registry.declaration(number)
