@@ -200,8 +200,8 @@ def test_operation(
         case.query.pop(
             "envelope", None
         )  # wraps every answer, which the description tells in words alone (d.4)
-        version = OPERATIONS[id].since.isoformat()
-        case.headers = {"Accept": f"application/vnd.atlas.{version}+json"}
+        version, media = OPERATIONS[id].since.isoformat(), OPERATIONS[id].media
+        case.headers = {"Accept": f"application/vnd.atlas.{version}+{media}"}
         answer = case.call(
             base_url=served.url, headers={"Authorization": f"Bearer {bearer.token}"}, timeout=30
         )

@@ -65,6 +65,9 @@ ALLOWED: dict[str, set[Role]] = {
     "getGroupStreamConnectionRevision": M,
     "diffGroupStreamConnectionRevision": M,
     "rollBackGroupStreamConnection": M,
+    # logs
+    "downloadGroupStreamAuditLogs": R,
+    "downloadGroupStreamOperationalLogs": R,
     # processors
     "createGroupStreamProcessor": M,
     "getGroupStreamProcessors": M,
@@ -162,7 +165,8 @@ def clients(served: Served) -> dict[Role, httpx.Client]:
 def ask(client: httpx.Client, operation: Operation, **ids: str) -> tuple[int, str]:
     path = operation.route.format(**{name: ids.get(name, "nope") for name in operation.arguments})
     body: dict[str, str] | None = None if operation.method in ("GET", "DELETE") else {}
-    answer = client.request(operation.method, path, json=body)
+    version = {"Accept": f"application/vnd.atlas.2025-03-12+{operation.media}"}
+    answer = client.request(operation.method, path, json=body, headers=version)
     return answer.status_code, answer.headers.get("x-error-code", "")
 
 

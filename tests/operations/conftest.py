@@ -45,6 +45,15 @@ class Asker:
         self, operation: str, body: Any = b"", query: dict[str, str] | None = None, **path: str
     ) -> Any:
         """The answer as a client reads it; raises UserError."""
+        answer = self.raw(operation, body, query, **path)
+        if isinstance(answer, Answered):
+            answer = answer.value
+        if isinstance(answer, Page):
+            answer = {"results": answer.results, "totalCount": answer.total}
+        return json.loads(msgspec.json.encode(answer))
+
+    def raw(self, operation: str, body: Any = b"", query: dict[str, str] | None = None, **path: str) -> Any:
+        """The answer as a door gets it; raises UserError."""
         call = Call(
             principal=self.principal,
             path={"groupId": GROUP} | self.path | path,
@@ -62,12 +71,7 @@ class Asker:
         )
         found = OPERATIONS[operation]
         names = set(found.arguments)
-        answer = perform(found, replace(call, path={k: v for k, v in call.path.items() if k in names}))
-        if isinstance(answer, Answered):
-            answer = answer.value
-        if isinstance(answer, Page):
-            answer = {"results": answer.results, "totalCount": answer.total}
-        return json.loads(msgspec.json.encode(answer))
+        return perform(found, replace(call, path={k: v for k, v in call.path.items() if k in names}))
 
     def attempt(self, operation: str, body: Any = b"", **path: str) -> Any:
         """The answer, or the UserError instead of it."""

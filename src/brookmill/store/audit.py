@@ -35,7 +35,7 @@ _OF_WORKSPACE = (
             _T.c.group_id == bindparam("of_group"),
             _T.c.workspace == bindparam("of_workspace"),
             _T.c.at >= bindparam("since"),
-            _T.c.at <= bindparam("until"),
+            _T.c.at < bindparam("until"),
         )
     )
     .order_by(_T.c.number)
@@ -92,7 +92,10 @@ class AuditLog:
     def of_workspace(
         self, group_id: str, workspace: str, since: float, until: float, processor: str | None = None
     ) -> Iterator[str]:
-        """The records about a workspace as JSON texts, oldest first; of one processor, if that is named."""
+        """The records about a workspace as JSON texts, oldest first; of one processor, if that is named.
+
+        ``since`` is within, ``until`` no more.
+        """
         found = _OF_WORKSPACE if processor is None else _OF_WORKSPACE.where(_T.c.processor == processor)
         where = {"of_group": group_id, "of_workspace": workspace, "since": since, "until": until}
         yield from self._transaction.execute(found, where).scalars()
@@ -110,7 +113,10 @@ class AuditLog:
         except SealError as e:
             raise AuditError("the end of the audit log was changed") from e
         if head != (number, hash):
-            raise AuditError(f"the audit log ends with record {number} and must end with {head.number}")
+            raise AuditError(
+                f"the audit log ends with record {number}, {hash[:12] or 'none'}; "
+                f"it must end with {head.number}, {head.hash[:12] or 'none'}"
+            )
         return head
 
     def hash_of(self, number: int) -> str | None:

@@ -27,7 +27,7 @@ _OF_WORKSPACE = (
         and_(
             _T.c.workspace_id == bindparam("of_workspace"),
             _T.c.at >= bindparam("since"),
-            _T.c.at <= bindparam("until"),
+            _T.c.at < bindparam("until"),
         )
     )
     .order_by(_T.c.serial)
@@ -63,7 +63,10 @@ class OperationalLog:
     def of_workspace(
         self, workspace_id: str, since: float, until: float, processor: str | None = None
     ) -> Iterator[str]:
-        """The entries about a workspace as JSON texts, oldest first; of one processor, if that is named."""
+        """The entries about a workspace as JSON texts, oldest first; of one processor, if that is named.
+
+        ``since`` is within, ``until`` no more.
+        """
         found = _OF_WORKSPACE if processor is None else _OF_WORKSPACE.where(_T.c.processor == processor)
         where = {"of_workspace": workspace_id, "since": since, "until": until}
         yield from self._transaction.execute(found, where).scalars()
