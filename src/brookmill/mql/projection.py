@@ -153,18 +153,20 @@ def _leaves(
 class _Paths:
     """The paths of one projection; two of them may not be the same nor one inside the other."""
 
-    def __init__(self) -> None:
+    def __init__(self, below: int = 31249, above: int = 31250) -> None:
+        """``below``, ``above``: codes of a path inside one that came before, and the other way round."""
         self._seen: Trie = {}
+        self._below, self._above = below, above
 
     def claim(self, names: Names, at: Parser) -> None:
         node = self._seen
         for name in names[:-1]:
             inner = node.setdefault(name, {})
             if inner is None:
-                raise at.wrong(f"Path collision at {'.'.join(names)}", 31249)
+                raise at.wrong(f"Path collision at {'.'.join(names)}", self._below)
             node = inner
         if names[-1] in node:
-            raise at.wrong(f"Path collision at {'.'.join(names)}", 31250)
+            raise at.wrong(f"Path collision at {'.'.join(names)}", self._above)
         node[names[-1]] = None
 
 
@@ -238,7 +240,7 @@ def parse_addition(spec: Value, parser: Parser) -> Addition:
     """What ``{$addFields: spec}`` means. Raises PlanError."""
     if type(spec) is not dict:
         raise parser.wrong("$addFields specification stage must be an object", 40272)
-    claimed = _Paths()
+    claimed = _Paths(40176, 40176)
     fields = []
     for names, value, at in _leaves(spec, parser, adds=True):
         claimed.claim(names, at)
