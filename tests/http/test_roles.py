@@ -39,6 +39,8 @@ ALLOWED: dict[str, set[Role]] = {
     "getGroupStreamConnection": PRO,
     "updateGroupStreamConnection": M,
     "deleteGroupStreamConnection": M,
+    "testGroupStreamConnection": M,
+    "testGroupStreamConnectionUnsaved": M,
     "listGroupStreamConnectionFailoverConnections": M,
     "createGroupStreamConnectionFailoverConnection": M,
     "getGroupStreamConnectionFailoverConnection": M,

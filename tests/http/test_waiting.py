@@ -56,12 +56,14 @@ def test_many_stops_of_a_slow_processor_leave_room_for_others(served: Served) ->
     assert statuses == [200] * CALLERS
 
 
-def test_every_operation_that_asks_the_supervisor_is_known_to_wait() -> None:
+def test_every_operation_that_waits_for_others_is_known_to() -> None:
     known = {operation.id for operation in OPERATIONS.values() if operation.waits}
     assert known == {
         "deleteGroupStreamProcessor",
         "startGroupStreamProcessor",
         "startGroupStreamProcessorWith",
         "stopGroupStreamProcessor",
+        "testGroupStreamConnection",
+        "testGroupStreamConnectionUnsaved",
         "updateGroupStreamWorkspace",
     }
