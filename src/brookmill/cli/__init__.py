@@ -13,6 +13,10 @@ class Refused(BrookmillError):
     """A command is understood but cannot be done; the text says why."""
 
 
+class Unusable(BrookmillError):
+    """What a command was given is not what it takes; the text says why."""
+
+
 DONE, REFUSED, USAGE, UNAVAILABLE = range(4)
 
 app = App(
@@ -30,6 +34,7 @@ app.command("brookmill.cli.server:env", name="env", help="Print the variables th
 app.command("brookmill.cli.terminal:run", name="run", help="Play a pipeline to the terminal.")
 app.command("brookmill.cli.shell:shell", name="shell", help="Start mongosh on the running server.")
 app.command("brookmill.cli.cases:check", name="test", help="Test pipelines as flow files say.")
+app.command("brookmill.cli.lint:lint", name="lint", help="Look for mistakes in pipelines and connections.")
 app.command("brookmill.cli.access:app", name="access", help="Who may enter: keys, accounts, users.")
 app.command("brookmill.cli.clusters:app", name="clusters", help="The MongoDB clusters behind cluster names.")
 app.command("brookmill.cli.peerings:app", name="peerings", help="VPC peerings that others ask of projects.")
@@ -71,6 +76,6 @@ def _status(error: BrookmillError) -> int:
     from brookmill.store import StoreError
     from brookmill.testing import InvalidFlow
 
-    if isinstance(error, ConfigError | InvalidFlow):
+    if isinstance(error, ConfigError | InvalidFlow | Unusable):
         return USAGE
     return UNAVAILABLE if isinstance(error, StartError | StoreError) else REFUSED

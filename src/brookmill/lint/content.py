@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from typing import Any, Literal, NamedTuple
@@ -30,10 +30,9 @@ class Definition:
     test: bool = False
     used: bool | None = None
 
-    def among(self, pipelines: Sequence[list[Any]]) -> Definition:
-        """The same, knowing the pipelines that there are."""
-        used = any(self.name in connections_of(stages) for stages in pipelines)
-        return replace(self, used=used if pipelines else None)
+    def among(self, used: frozenset[str]) -> Definition:
+        """The same, knowing the names that all pipelines use."""
+        return replace(self, used=self.name in used if used else None)
 
     def get(self, *names: str) -> Any:
         """What stands at a path; None if nothing does."""
@@ -49,6 +48,15 @@ class Written(NamedTuple):
     path: Path
     stages: list[Any]
     processor: Mapping[str, Any] | None = None
+
+    @property
+    def uses(self) -> frozenset[str]:
+        """Names of the connections of the pipeline and of its dead letter queue."""
+        names = connections_of([stage for stage in self.stages if isinstance(stage, dict)])
+        options = (self.processor or {}).get("options")
+        queue = options.get("dlq") if isinstance(options, dict) else None
+        name = queue.get("connectionName") if isinstance(queue, dict) else None
+        return names | {name} if isinstance(name, str) else names
 
 
 @dataclass
@@ -99,8 +107,11 @@ def _list(value: Any) -> list[Any]:
 
 
 def _flow(found: Content, value: Any, path: Path) -> None:
+    """A case, or what all cases share. What is meant to be refused is nothing to find fault with."""
     if isinstance(value, dict):
-        if isinstance(value.get("pipeline"), list):
+        expected = value.get("expect")
+        refused = isinstance(expected, dict) and "error" in expected
+        if isinstance(value.get("pipeline"), list) and not refused:
             found.pipelines.append(Written((*path, "pipeline"), value["pipeline"]))
         for at, name, spec in _named(value.get("connections"), (*path, "connections")):
             found.definitions.append((at, Definition(spec, name, test=True)))

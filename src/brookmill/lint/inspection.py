@@ -42,11 +42,12 @@ def _subjects(
 ) -> Iterator[tuple[Path, Any]]:
     """What rules look at, with the path to it."""
     yield (), held
+    used = frozenset(name for every in contents for one in every.pipelines for name in one.uses)
     known = {one.name: one for _, one in held.definitions} if held.test else shared
     for written in held.pipelines:
         yield written.path, pipeline(written, test=held.test, definitions=_near(known, held, written))
     for path, definition in held.definitions:
-        yield path, definition.among([one.stages for every in contents for one in every.pipelines])
+        yield path, definition.among(used)
 
 
 def _near(known: Mapping[str, Definition], held: Content, written: Written) -> Mapping[str, Definition]:

@@ -41,9 +41,7 @@ def connection_error(definition: Definition) -> Hits:
 
 @rule("unused-connection", "info", "No pipeline uses this connection")
 def unused_connection(definition: Definition) -> Hits:
-    """Looked at are the pipelines of all files together. A connection that only a dead letter queue names
-    counts as unused too.
-    """
+    """Looked at are the pipelines of all files together, and the dead letter queues of their processors."""
     if definition.used is False and not definition.test:
         yield Hit((), f"{definition.name} is in no pipeline that was looked at")
 
@@ -99,9 +97,9 @@ def plaintext_login(definition: Definition) -> Hits:
     password. Use `SASL_SSL`.
     """
     protocol = definition.get("security", "protocol")
-    if definition.get("type") == "Kafka" and protocol in ("SASL_PLAINTEXT", "PLAINTEXT"):
-        if definition.get("authentication") is not None:
-            yield Hit(("security", "protocol"), f"{protocol} is not encrypted")
+    login = definition.get("type") == "Kafka" and definition.get("authentication") is not None
+    if login and protocol in ("SASL_PLAINTEXT", "PLAINTEXT"):
+        yield Hit(("security", "protocol"), f"{protocol} is not encrypted")
 
 
 @rule("http-url", "warning", "The endpoint is not encrypted")
@@ -134,7 +132,7 @@ def bootstrap_servers_array(definition: Definition) -> Hits:
 
 @rule("single-bootstrap-server", "info", "Only one broker to begin with")
 def single_bootstrap_server(definition: Definition) -> Hits:
-    """If this one is down, the processor cannot start, though the others would serve it. Name two or three."""
+    """If it is down, the processor cannot start, though the others would serve it. Name two or three."""
     servers = definition.get("bootstrapServers")
     if isinstance(servers, str) and "," not in servers and not definition.test:
         yield Hit(("bootstrapServers",), "name more than one broker")

@@ -141,10 +141,9 @@ def match_after_lookup(pipeline: Pipeline) -> Hits:
     question for each document that does not pass.
     """
     for before, match in _pairs(pipeline):
-        name = before.get("as")
-        if before.name in {"$lookup", "$cachedLookup"} and isinstance(name, str):
-            if made := _moved(before, match, {name.split(".")[0]}):
-                yield Hit(match.path, f"does not read {name}", made)
+        name = before.get("as") if before.name in {"$lookup", "$cachedLookup"} else None
+        if isinstance(name, str) and (made := _moved(before, match, {name.split(".")[0]})):
+            yield Hit(match.path, f"does not read {name}", made)
 
 
 def _pairs(pipeline: Pipeline) -> list[tuple[Stage, Stage]]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 from brookmill.domain.pipeline import added_parallelism, connections_of
@@ -10,7 +10,7 @@ from brookmill.domain.tier import TIERS, parallelism_problem
 from brookmill.lint import Hit, Hits, rule
 from brookmill.lint.content import Content
 from brookmill.lint.marks import Path
-from brookmill.lint.pipeline import Pipeline
+from brookmill.lint.pipeline import Pipeline, Stage
 
 
 def _processors(content: Content) -> Iterator[tuple[Path, Any]]:
@@ -51,10 +51,16 @@ def dlq_is_target(content: Content) -> Hits:
         options = processor.get("options")
         queue = options.get("dlq") if isinstance(options, dict) else None
         for stage in Pipeline(processor["pipeline"]).main:
-            place = stage.get("into") if stage.name == "$merge" else stage.spec
-            if stage.name in {"$merge", "$source"} and isinstance(queue, dict) and isinstance(place, dict):
-                if all(queue.get(n) and place.get(n) == queue[n] for n in ("connectionName", "db", "coll")):
-                    yield Hit((*path, "options", "dlq"), f"the same collection as that of {stage.name}")
+            holder = {"$merge": ("into",), "$source": ()}.get(stage.name)
+            if isinstance(queue, dict) and holder is not None and _is_at(queue, stage, holder):
+                yield Hit((*path, "options", "dlq"), f"the same collection as that of {stage.name}")
+
+
+def _is_at(queue: Mapping[str, Any], stage: Stage, holder: tuple[str, ...]) -> bool:
+    return all(
+        queue.get(name) and stage.get(*holder, name) == queue[name]
+        for name in ("connectionName", "db", "coll")
+    )
 
 
 @rule("parallelism-over-tier", "error", "The tier has not so much parallelism")

@@ -29,9 +29,9 @@ def partition_idle_timeout(pipeline: Pipeline) -> Hits:
     long.
     """
     source = pipeline.source
-    if source is not None and pipeline.event_time is not None and pipeline.kind(source) == "Kafka":
-        if "partitionIdleTimeout" not in source.members:
-            yield Hit(source.path, "without partitionIdleTimeout a silent partition holds back every window")
+    kafka = pipeline.kind(source) == "Kafka" and pipeline.event_time is not None
+    if source is not None and kafka and "partitionIdleTimeout" not in source.members:
+        yield Hit(source.path, "without partitionIdleTimeout a silent partition holds back every window")
 
 
 @rule("shard-idle-timeout", "warning", "One silent shard holds all windows open")
@@ -40,10 +40,9 @@ def shard_idle_timeout(pipeline: Pipeline) -> Hits:
     silent ones out.
     """
     source = pipeline.source
-    kinesis = pipeline.kind(source) == "AWSKinesisDataStreams"
-    if source is not None and kinesis and pipeline.event_time is not None:
-        if "shardIdleTimeout" not in source.members:
-            yield Hit(source.path, "without shardIdleTimeout a silent shard holds back every window")
+    kinesis = pipeline.kind(source) == "AWSKinesisDataStreams" and pipeline.event_time is not None
+    if source is not None and kinesis and "shardIdleTimeout" not in source.members:
+        yield Hit(source.path, "without shardIdleTimeout a silent shard holds back every window")
 
 
 @rule("flat-source-option", "error", "This option belongs into config")
@@ -101,9 +100,9 @@ def reads_from_now_on(pipeline: Pipeline) -> Hits:
     already gives no output. `earliest` begins at the beginning.
     """
     source = pipeline.source
-    if source is not None and pipeline.kind(source) == "Kafka" and not pipeline.test:
-        if source.get("config", "auto_offset_reset") is None:
-            yield Hit(source.path, "messages that are there already are not read")
+    kafka = pipeline.kind(source) == "Kafka" and not pipeline.test
+    if source is not None and kafka and source.get("config", "auto_offset_reset") is None:
+        yield Hit(source.path, "messages that are there already are not read")
 
 
 @rule("initial-sync-with-window", "error", "initialSync and windows exclude each other")
@@ -142,10 +141,8 @@ def full_document_missing(pipeline: Pipeline) -> Hits:
         yield Hit(source.at("config", "fullDocumentOnly"), "an update has no fullDocument to give")
         return
     for path, text, stage in pipeline.texts:
-        if (
-            stage.name != "$source"
-            and text.removeprefix("$$ROOT.").lstrip("$").split(".")[0] == "fullDocument"
-        ) and text[:1] == "$":
+        names = text.removeprefix("$$ROOT.").split(".")
+        if stage.name != "$source" and names[0] in {"$fullDocument", "fullDocument"} and text[:1] == "$":
             yield Hit(path, "updates have no fullDocument: set config.fullDocument")
             return
 
@@ -178,9 +175,9 @@ def schedule_of_two_days(pipeline: Pipeline) -> Hits:
     """
     source = pipeline.source
     schedule = None if source is None else source.get("schedule")
-    if source is not None and isinstance(schedule, str) and len(fields := schedule.split()) == 6:
-        if not {fields[3], fields[5]} & {"*", "?"}:
-            yield Hit(source.at("schedule"), "fires only on days that match both fields")
+    fields = schedule.split() if isinstance(schedule, str) else []
+    if source is not None and len(fields) == 6 and not {fields[3], fields[5]} & {"*", "?"}:
+        yield Hit(source.at("schedule"), "fires only on days that match both fields")
 
 
 @rule("binary-key", "info", "The key of messages is read as binary data")
