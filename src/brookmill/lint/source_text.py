@@ -57,7 +57,7 @@ class SourceText(NamedTuple):
         """Those of the text that make ``change``."""
         match change:
             case Replace(path, value):
-                return [self._put(self.marks.values[path], self._written(value))]
+                return [self._replacement(path, self._written(value))]
             case Rename(path, name):
                 return [self._put(self.marks.keys[path], self._name(name))]
             case Remove(path):
@@ -71,6 +71,13 @@ class SourceText(NamedTuple):
     @staticmethod
     def _put(span: Span, text: str) -> Edit:
         return Edit(span.start, span.end, text)
+
+    def _replacement(self, path: Path, text: str) -> Edit:
+        """A block of YAML below its key comes up to the line of the key."""
+        span, key = self.marks.values[path], self.marks.keys.get(path)
+        if key is None or self.lines.position(key.start).line == self.lines.position(span.start).line:
+            return self._put(span, text)
+        return Edit(key.end, max(key.end, span.end), f": {text}")
 
     def _at(self, span: Span) -> str:
         return self.text[span.start : span.end]
@@ -106,12 +113,12 @@ class SourceText(NamedTuple):
         if len(siblings) > 1:
             return Edit(span.start, self._whole(siblings[1]).start, "")
         empty = "{}" if path in self.marks.keys else "[]"
-        return self._put(self.marks.values[path[:-1]], empty)
+        return self._replacement(path[:-1], empty)
 
     def _insertion(self, path: Path, name: str, value: Any) -> Edit:
         siblings = self._siblings(path)
         if not siblings:
-            return self._put(self.marks.values[path], json.dumps({name: value}, ensure_ascii=False))
+            return self._replacement(path, json.dumps({name: value}, ensure_ascii=False))
         first, last = self._whole(siblings[0]), self._whole(siblings[-1])
         margin = " " * (self.lines.position(first.start).column - 1)
         if path not in self.marks.flow:
