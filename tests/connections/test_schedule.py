@@ -72,7 +72,7 @@ def source(clock: VirtualClock, position: Any = None, started_at: float | None =
 
 
 def test_a_document_at_each_time() -> None:
-    clock = VirtualClock(1000.0)
+    clock = VirtualClock(1001.0)
     here = source(clock)
     assert here.read(10, 3.0).times == []
     assert here.read(10, 20.0).times == [1_010_000]
@@ -82,18 +82,25 @@ def test_a_document_at_each_time() -> None:
     assert (batch.values, batch.times) == ([{}, {}], [1_020_000, 1_030_000])
 
 
+def test_the_moment_of_the_start_counts() -> None:
+    clock = VirtualClock(1010.0)
+    here = source(clock)
+    assert here.read(10, 0).times == [1_010_000]
+    assert source(clock, here.position(), started_at=clock.now()).read(10, 0).times == []
+
+
 def test_times_missed_by_a_failure_are_made_up_for() -> None:
-    clock = VirtualClock(1000.0)
+    clock = VirtualClock(1001.0)
     here = source(clock)
     here.read(10, 20.0)
     position = here.position()
     clock.advance(25)
-    assert source(clock, position, started_at=1000.0).read(10, 0).times == [1_020_000, 1_030_000]
-    assert source(clock, position, started_at=1000.0).read(1, 0).times == [1_020_000]
+    assert source(clock, position, started_at=1001.0).read(10, 0).times == [1_020_000, 1_030_000]
+    assert source(clock, position, started_at=1001.0).read(1, 0).times == [1_020_000]
 
 
 def test_times_missed_while_stopped_are_not() -> None:
-    clock = VirtualClock(1000.0)
+    clock = VirtualClock(1001.0)
     here = source(clock)
     here.read(10, 20.0)
     clock.advance(25)
@@ -103,7 +110,7 @@ def test_times_missed_while_stopped_are_not() -> None:
 
 @pytest.mark.parametrize(("more", "field"), [({}, "_ts"), ({"tsFieldName": "runAt"}, "runAt")])
 def test_the_time_is_a_field_of_the_document(more: dict[str, Any], field: str) -> None:
-    clock = VirtualClock(1000.0)
+    clock = VirtualClock(1001.0)
     planned: Any = plan([{"$source": {"schedule": "0/10 * * * * *", **more}}], {}, sinkless=True)
     output, _ = planned.program("document", clock).push(
         planned.source.open_source(Opening("p", clock)).read(10, 20.0)
