@@ -143,8 +143,10 @@ def test_each_cluster_has_collections_of_its_own() -> None:
     assert result.collections["d.c"] == [{"_id": 5, "found": [{"_id": 1}], "k": 1}]
     assert result.collections["copy.d.c"] == result.collections["d.c"]
     assert result.collections["atlas.d.c"] == [{"_id": 1}]
-    with pytest.raises(KeyError, match=r"there are d\.c"):
-        result.collections["d.nothing"]
+    assert result.collections["copy"]["d"]["c"] == result.collections["d.c"]
+    assert result.collections.get("atlas.d.c") == [{"_id": 1}]
+    assert result.collections["d.nothing"] == []
+    assert result.collections.get("d.nothing") is None
 
 
 ASK = {"$https": {"connectionName": "api", "path": "/p", "method": "POST", "as": "reply"}}
@@ -228,7 +230,7 @@ def test_duplicates_come_only_from_what_was_not_in_a_checkpoint() -> None:
         ({"connections": {"kafka": {"type": "Kafak"}}}, "type must be one of"),
         ({"connections": {"kafka": {"type": "Kafka"}}}, "of type Kafka needs bootstrapServers"),
         ({"pipeline": [{"$source": {"documents": []}}], "inputs": [{}]}, "there is no source to take inputs"),
-        ({"pipeline": [{"$source": {"connectionName": "sample_stream_solar"}}]}, "or a duration"),
+        ({"pipeline": [{"$source": {"connectionName": "sample_stream_solar"}}]}, "say for how long"),
     ],
 )
 def test_what_is_wrong_with_a_test_is_said(arguments: dict[str, Any], text: str) -> None:
@@ -240,3 +242,135 @@ def test_what_is_wrong_with_a_test_is_said(arguments: dict[str, Any], text: str)
 def test_what_is_wrong_with_the_pipeline_is_said_as_everywhere() -> None:
     with pytest.raises(PlanError, match="Unrecognized pipeline stage name"):
         run([KAFKA, {"$mach": {}}], [])
+
+
+STREAM: dict[str, Any] = {"$source": {"connectionName": "atlas", "db": "d", "coll": "c"}}
+
+
+@pytest.mark.parametrize(
+    "inputs",
+    [
+        [(NOON, {"_id": 1})],
+        {"c": [{"_id": 1}]},
+        {"d.c": [{"_id": 1}]},
+        {"d": {"c": [{"_id": 1}]}},
+        {"atlas": {"d.c": [{"_id": 1}]}},
+        {"atlas.d.c": [{"_id": 1}]},
+    ],
+)
+def test_collections_of_a_change_stream_are_named_in_many_ways(inputs: Any) -> None:
+    shown = [STREAM, {"$project": {"_id": 0, "fullDocument": 1, "ns": 1}}]
+    assert run(shown, inputs).output == [{"fullDocument": {"_id": 1}, "ns": {"db": "d", "coll": "c"}}]
+    with pytest.raises(InvalidFlow, match=r"inputs for 'd\.other': the pipeline only reads atlas, c"):
+        run(shown, {"d.other": [{}]})
+
+
+def test_change_events_are_made_whole() -> None:
+    given = {"operationType": "delete", "documentKey": {"_id": 7}}
+    (event,) = run([STREAM], [(NOON, given)]).output
+    assert list(event) == ["_id", "operationType", "clusterTime", "wallTime", "ns", "documentKey"]
+    assert event["wallTime"] == NOON
+    assert event["ns"] == {"db": "d", "coll": "c"}
+    told = {"operationType": "insert", "fullDocument": {"_id": 7}, "wallTime": NOON, "_id": {"_data": "8A"}}
+    (event,) = run([STREAM], [told]).output
+    assert event["documentKey"] == {"_id": 7}
+    assert event["_id"] == {"_data": "8A"}
+    assert run([STREAM], [{"operationType": "invalidate"}]).output == [{"operationType": "invalidate"}]
+
+
+def test_what_one_pipeline_emits_another_reads() -> None:
+    config = {"key": "$k", "keyFormat": "string"}
+    emit = {"$emit": {"connectionName": "kafka", "topic": "t", "config": config}}
+    emitted = run([{"$source": {"documents": [{"k": "a"}]}}, emit]).topics
+    documents: list[Any] = [{"k": "a"}]
+    assert emitted["t"] == documents
+    assert emitted["t"][0]["k"] == "a"
+    assert emitted["nothing"] == []
+    source = {"$source": {**KAFKA["$source"], "config": {"keyFormat": "string"}}}
+    key = {"$addFields": {"key": {"$meta": "stream.source.key"}}}
+    assert run([source, key], emitted["t"]).output == [{"k": "a", "key": "a"}]
+    messages = [{"value": {"k": "a"}, "key": "b"}]
+    assert run([source, key], topics={"t": messages}).output == [{"k": "a", "key": "b"}]
+
+
+def test_arrays_are_messages_too() -> None:
+    assert run([KAFKA], [[{"a": 1}, {"b": 2}]]).output == [{"0": {"a": 1}, "1": {"b": 2}}]
+
+
+def test_topics_that_nothing_is_said_of_hold_up_no_watermark() -> None:
+    two = {"$source": {"connectionName": "kafka", "topic": ["a", "b"], "timeField": {"$toDate": "$t"}}}
+    told = [{"t": f"2024-01-01T12:0{minute}:00Z"} for minute in (0, 5)]
+    assert run([two, MINUTE], {"a": told}, close_windows=False).output == [{"_id": None, "n": 1}]
+    assert run([two, MINUTE], {"a": told, "b": []}, close_windows=False).output == []
+
+
+def test_endpoints_and_functions_may_stand_for_connections() -> None:
+    def ask(name: str) -> dict[str, Any]:
+        return {"$https": {"connectionName": name, "path": "/p", "as": name}}
+
+    source = {"$source": {"documents": [{"a": 1}]}}
+    https = {"first": {"v": 1}, "second": {"GET /p": {"v": 2}}}
+    result = run([source, ask("first"), ask("second")], https=https)
+    assert result.output == [{"a": 1, "first": {"v": 1}, "second": {"v": 2}}]
+    assert result.requests[1]["path"] == "/p"
+    call = {"$externalFunction": {"connectionName": "lambda", "functionName": "f", "as": "r"}}
+    assert run([source, call], functions={"lambda": 5}).output == [{"a": 1, "r": 5}]
+
+
+def test_a_schedule_runs_for_as_long_as_the_inputs_say() -> None:
+    schedule = {"$source": {"schedule": "0 0/5 * * * *"}}
+    times = [{"_ts": NOON}, {"_ts": NOON + dt.timedelta(minutes=5)}]
+    assert run([schedule], clock=NOON, duration="5m").output == times
+    assert run([schedule], [Advance("2m"), {"advance": "4m"}], clock=NOON).output == times
+
+
+def test_a_whole_processor_may_be_given() -> None:
+    processor = {"name": "p", "pipeline": [KAFKA], "options": {"streamMetaFieldName": "meta"}}
+    assert run(processor, [{}]).output[0]["meta"]["source"]["topic"] == "t"
+    assert run(json.dumps(processor), [{}]).output[0]["meta"]["source"]["topic"] == "t"
+
+
+@pytest.mark.parametrize(
+    ("pipeline", "note"),
+    [
+        (
+            [{"$source": {**STREAM["$source"], "fullDocument": "updateLookup"}}],
+            "0.$source: fullDocument read as config.fullDocument",
+        ),
+        ([{"$source": {**KAFKA["$source"], "partitionCount": 1}}], "0.$source: partitionCount is not needed"),
+        (
+            [KAFKA, {"$emit": {"kafka": {"connectionName": "kafka", "topic": "out"}}}],
+            "1.$emit: the members of kafka read as its own",
+        ),
+        (
+            [KAFKA, {"$emit": {"connectionName": "__testLog"}}],
+            "__testLog is no sink here: the documents are output",
+        ),
+    ],
+)
+def test_spellings_of_earlier_years_are_understood_but_by_the_strict(pipeline: Any, note: str) -> None:
+    result = run(pipeline, [{"_id": 1}])
+    assert len(result.output) == 1
+    assert result.notes == [note]
+    assert run([KAFKA], [{}]).notes == []
+    with pytest.raises(PlanError):
+        run(pipeline, [{"_id": 1}], strict=True)
+
+
+def test_a_sample_may_share_its_name_with_a_cluster() -> None:
+    merge = {"$merge": {"into": {"connectionName": "sample_stream_solar", "db": "d", "coll": "c"}}}
+    result = run([{"$source": {"connectionName": "sample_stream_solar"}}, merge], [{"_id": 1}])
+    assert result.collections["d.c"] == [{"_id": 1}]
+    assert "sample_stream_solar is a sample" in result.notes[0]
+
+
+def test_plain_numbers_in_a_merge_pipeline_are_dates_as_longs_are() -> None:
+    first = {"$ifNull": ["$at", {"$toDate": 0}]}
+    merge = {
+        "into": {"connectionName": "atlas", "db": "d", "coll": "c"},
+        "whenMatched": [{"$set": {"at": first}}],
+    }
+    result = run(
+        [{"$source": {"documents": [{"_id": 1}]}}, {"$merge": merge}], collections={"d.c": [{"_id": 1}]}
+    )
+    assert result.collections["d.c"] == [{"_id": 1, "at": dt.datetime(1970, 1, 1, tzinfo=dt.UTC)}]

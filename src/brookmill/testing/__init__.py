@@ -9,16 +9,16 @@ from brookmill.testing.server import Server, server
 
 if TYPE_CHECKING:
     from brookmill.clock import VirtualClock
+    from brookmill.testing.message import Message
     from brookmill.testing.pipeline import run
     from brookmill.testing.result import Result
     from brookmill.testing.timeline import Advance, Event, InvalidFlow
-    from brookmill.testing.world import Message
 
 _HOMES = {
     "Advance": "brookmill.testing.timeline",
     "Event": "brookmill.testing.timeline",
     "InvalidFlow": "brookmill.testing.timeline",
-    "Message": "brookmill.testing.world",
+    "Message": "brookmill.testing.message",
     "Result": "brookmill.testing.result",
     "VirtualClock": "brookmill.clock",
     "run": "brookmill.testing.pipeline",

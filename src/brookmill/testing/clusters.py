@@ -66,16 +66,32 @@ class Clusters(Mapping[str, str]):
 
 
 class Collections(dict[str, list[Document]]):
-    """By ``db.coll``, and looked up also by ``connection.db.coll``."""
+    """By ``db.coll``, and looked up also by ``connection.db.coll``, or nested so. As for the server, a
+    collection that is not there is an empty one.
+    """
 
     def __init__(self, plain: Content, qualified: Content) -> None:
         super().__init__(plain)
         self._qualified = qualified
 
-    def __missing__(self, name: str) -> list[Document]:
+    def __missing__(self, name: str) -> Any:
         if name in self._qualified:
             return self._qualified[name]
-        raise KeyError(f"{name}; there are {', '.join([*self, *self._qualified]) or 'none'}")
+        plain, qualified = _below(name, self), _below(name, self._qualified)
+        return Collections(plain, qualified) if plain or qualified else []
+
+    def __contains__(self, name: object) -> bool:
+        return super().__contains__(name) or name in self._qualified
+
+    def get(self, name: str, default: Any = None) -> Any:
+        """What ``[]`` gives; ``default`` where that would be made up."""
+        if name not in self:
+            return default
+        return self[name]
+
+
+def _below(name: str, content: Content) -> Content:
+    return {ns[len(name) + 1 :]: documents for ns, documents in content.items() if ns.startswith(f"{name}.")}
 
 
 def contents(given: Mapping[str, Any], connections: Mapping[str, Connection]) -> dict[str, Content]:

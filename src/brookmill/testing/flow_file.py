@@ -61,6 +61,7 @@ class Case(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True
     clock: str | int | JSON | UnsetType = UNSET
     duration: str | float | JSON | UnsetType = UNSET
     stream_meta_field_name: str | UnsetType = UNSET
+    strict: bool = True
     close_windows: bool = True
     unordered: bool = False
     expect: Expected | UnsetType = UNSET

@@ -16,7 +16,7 @@ from brookmill.runtime.flow import BATCH_LIMIT, Flow
 from brookmill.runtime.opening import assembled
 from brookmill.testing.clusters import Collections, Content
 from brookmill.testing.recorded import Kept, Recorded, Slowly
-from brookmill.testing.result import Result
+from brookmill.testing.result import Result, Topics
 from brookmill.testing.world import World
 
 #: What a processor under test is called in dead letters.
@@ -61,7 +61,7 @@ class Play:
         return Result(
             output=self.output,
             at_end=len(self.output) - before,
-            topics=self.world.topics,
+            topics=Topics(self.world.topics),
             collections=self._collections(),
             objects=self.world.objects,
             requests=self.world.web.requests,

@@ -4,12 +4,20 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import Any
 
 from brookmill.mql.values import Document
 from brookmill.testing.lambdas import Call
+from brookmill.testing.message import Message
 from brookmill.testing.stored import StoredObject
 from brookmill.testing.web import Request
-from brookmill.testing.world import Message
+
+
+class Topics(dict[str, Sequence[Message]]):
+    """Messages by topic; a topic to which nothing was written has none."""
+
+    def __missing__(self, topic: str) -> Sequence[Message]:
+        return []
 
 
 @dataclass(frozen=True)
@@ -19,18 +27,19 @@ class Result:
     ``topics``: messages by Kafka topic. ``collections``: documents by ``"db.coll"``, looked up also by
     ``"connection.db.coll"``. ``objects``: written to S3 or Azure. ``requests``: of ``$https``. ``calls``: of
     ``$externalFunction``. ``dead_letters``: as they stand in a dead letter queue. ``stats``: members of the
-    stats reply.
+    stats reply. ``notes``: what was read otherwise than it is written; servers refuse it.
     """
 
     output: list[Document]
     at_end: int = 0
-    topics: Mapping[str, Sequence[Message]] = field(default_factory=dict)
-    collections: Mapping[str, Sequence[Document]] = field(default_factory=dict)
+    topics: Mapping[str, Sequence[Message]] = field(default_factory=Topics)
+    collections: Mapping[str, Any] = field(default_factory=dict)
     objects: Sequence[StoredObject] = ()
     requests: Sequence[Request] = ()
     calls: Sequence[Call] = ()
     dead_letters: list[Document] = field(default_factory=list)
     stats: Document = field(default_factory=dict)
+    notes: Sequence[str] = ()
 
     @property
     def reasons(self) -> list[str]:

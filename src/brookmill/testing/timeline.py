@@ -15,6 +15,7 @@ from brookmill.mql import Encoding, MQLError, encoder, parse_json
 from brookmill.mql.dates import parse_date
 from brookmill.mql.ejson import WRAPPERS, resolve
 from brookmill.mql.values import Value, ms_from_date
+from brookmill.testing.message import Message
 
 #: A moment: a date, its ISO 8601 text, or milliseconds since the epoch.
 When = dt.datetime | DatetimeMS | str | int | float
@@ -37,9 +38,9 @@ class Event:
 
     ``at``: the source's own time of the document (Kafka: of the message), and the earliest moment at which
     it arrives; the clock moves on to it. None: it arrives, and happens, when its turn comes. ``document``
-    may be text or bytes as they arrive, None: a Kafka tombstone. ``key``: bytes, or a value to be written as
-    the source's ``keyFormat`` says. ``headers``: an object or an array of ``{k, v}``. ``topic`` None: the
-    first that the source reads.
+    may be an array, text or bytes as they arrive, None: a Kafka tombstone. ``key``: bytes, or a value to be
+    written as the source's ``keyFormat`` says. ``headers``: an object or an array of ``{k, v}``. ``topic``
+    None: the first that the source reads.
     """
 
     document: Any
@@ -81,6 +82,7 @@ class Arrival:
 @dataclass
 class Timeline:
     """``steps`` in the order in which they happen. ``partitions``: how many the source has at least.
+    ``topics``: those that the test names.
 
     What happened when is kept: steps that are played again after a restart happen at the same time, and
     partitions have been silent for as long. ``heard``: monotonic time of the last event of each.
@@ -88,6 +90,7 @@ class Timeline:
 
     steps: Sequence[Pause | Arrival] = ()
     partitions: int = 1
+    topics: frozenset[str] = frozenset()
     heard: dict[int, float] = field(default_factory=dict)
     _happened: dict[int, int] = field(default_factory=dict)
 
@@ -100,6 +103,13 @@ class Timeline:
         times = (step.time if isinstance(step, Arrival) else step.to or None for step in self.steps)
         return next((time for time in times if time is not None), None)
 
+    def ends(self, now: int) -> int:
+        """When all pauses are over, of a timeline that begins ``now``."""
+        for step in self.steps:
+            if isinstance(step, Pause):
+                now = max(now + step.by, step.to)
+        return now
+
     def moment(self, index: int, now: int) -> int:
         """When step ``index`` happens if it does so ``now``: when a document came, or how long a pause is."""
         if index not in self._happened:
@@ -111,10 +121,11 @@ class Timeline:
         return self._happened[index]
 
 
-def timeline(entries: Iterable[Any], *, partitions: int = 1) -> Timeline:
+def timeline(entries: Iterable[Any], *, partitions: int = 1, topics: Iterable[str] = ()) -> Timeline:
     """The steps that ``entries`` mean: plain documents, ``Event`` and ``Advance``, or dicts in their shape.
 
-    ``partitions``: how many the source has, if the events tell of fewer. Raises InvalidFlow.
+    ``partitions``: how many the source has, if the events tell of fewer. ``topics``: as in ``Timeline``.
+    Raises InvalidFlow.
     """
     steps: list[Pause | Arrival] = []
     highest = 0
@@ -130,7 +141,7 @@ def timeline(entries: Iterable[Any], *, partitions: int = 1) -> Timeline:
                 highest = step.time
                 _put(steps, Pause(0, highest))
         _put(steps, step)
-    return Timeline(steps, partitions)
+    return Timeline(steps, partitions, frozenset(topics))
 
 
 def _put(steps: list[Pause | Arrival], step: Pause | Arrival) -> None:
@@ -146,6 +157,11 @@ def told(entry: Any) -> Event | Advance:
     """What one entry of the inputs means."""
     if isinstance(entry, Event | Advance):
         return entry
+    if isinstance(entry, Message):
+        headers = [{"k": name, "v": value} for name, value in entry.headers]
+        return Event(entry.value if entry.raw is None else entry.raw, key=entry.key, headers=headers)
+    if isinstance(entry, tuple) and len(entry) == 2:
+        return Event(entry[1], at=entry[0])
     if isinstance(entry, Mapping):
         names = entry.keys()
         if len(names) == 1 and names <= _ADVANCE:
@@ -162,7 +178,7 @@ def _advance(spec: Any) -> Advance:
 
 
 def _is_document(value: Any) -> bool:
-    return value is None or isinstance(value, Mapping | bytes | str)
+    return value is None or isinstance(value, Mapping | list | bytes | str)
 
 
 def _pause(advance: Advance) -> Pause:

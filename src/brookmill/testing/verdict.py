@@ -11,11 +11,11 @@ from brookmill.errors import BrookmillError
 from brookmill.mql import PlanError
 from brookmill.testing.difference import Difference, difference, in_order_of
 from brookmill.testing.flow_file import Case, Expected
+from brookmill.testing.message import Message
 from brookmill.testing.pipeline import run
 from brookmill.testing.result import Result
 from brookmill.testing.stored import StoredObject
 from brookmill.testing.timeline import InvalidFlow
-from brookmill.testing.world import Message
 
 #: Ways to play a case that must all come out the same, as further arguments of ``run``.
 WAYS: Mapping[str, Mapping[str, Any]] = {
@@ -75,7 +75,7 @@ def _differences(expected: Expected, result: Result, *, unordered: bool) -> Iter
             yield from compared(f"topics.{topic}", wanted, got)
     if expected.collections is not UNSET:
         for name, documents in expected.collections.items():
-            yield from compared(f"collections.{name}", documents, _collection(result.collections, name))
+            yield from compared(f"collections.{name}", documents, result.collections[name])
     if expected.objects is not UNSET:
         for place, documents in expected.objects.items():
             yield from compared(f"objects.{place}", documents, _stored(result.objects, place))
@@ -85,13 +85,6 @@ def _differences(expected: Expected, result: Result, *, unordered: bool) -> Iter
             got = getattr(result, part)
             got = got if part in ("dead_letters", "stats") else [one.shown() for one in got]
             yield from compared(part, wanted, got, partial=True)
-
-
-def _collection(collections: Mapping[str, Any], name: str) -> list[Any]:
-    try:
-        return list(collections[name])
-    except KeyError:
-        return []
 
 
 def _stored(objects: Sequence[StoredObject], place: str) -> list[Any]:

@@ -28,6 +28,10 @@ class Request:
     headers: dict[str, str]
     body: Any = None
 
+    def __getitem__(self, name: str) -> Any:
+        """The member of that name."""
+        return vars(self)[name]
+
     def shown(self) -> dict[str, Any]:
         """As flow files write it."""
         return dict(vars(self))
@@ -44,30 +48,45 @@ _json = encoder()
 class Web:
     """``requests``: all that came, in their order."""
 
-    def __init__(self, endpoint: Endpoint | Mapping[str, Any] | None) -> None:
+    def __init__(
+        self, endpoint: Endpoint | Mapping[str, Any] | None, urls: Mapping[str, str] | None = None
+    ) -> None:
         """``endpoint``: answers everything; or replies, or endpoints, by ``"/path"``, ``"POST /path"`` or
-        URL, "*" for all others. None: every reply is empty.
+        URL, "*" for all others; or all this by connection. None: every reply is empty. ``urls``: of the
+        connections, by name.
         """
         self.requests: list[Request] = []
         self._endpoint = endpoint
+        self._urls = urls or {}
 
     def answer(self, sent: httpx.Request) -> httpx.Response:
         """The reply, as httpx's ``MockTransport`` wants it."""
         request = _request(sent)
         self.requests.append(request)
-        return response(self._made(request))
+        return response(self._made(self._endpoint, request))
 
-    def _made(self, request: Request) -> Any:
-        if callable(self._endpoint):
-            return self._endpoint(request)
-        if self._endpoint is None:
-            return None
+    def _made(self, endpoint: Any, request: Request) -> Any:
+        if callable(endpoint):
+            return endpoint(request)
+        if not isinstance(endpoint, Mapping) or (
+            endpoint is not self._endpoint and not _are_routes(endpoint)
+        ):
+            return endpoint
         url = request.url.partition("?")[0]
-        for name, reply in self._endpoint.items():
+        for name, reply in endpoint.items():
             method, _, place = name.rpartition(" ")
-            if method in ("", request.method) and (place in (url, request.path, "*") or _ends(url, place)):
+            if name in self._urls:
+                if request.url.startswith(self._urls[name]):
+                    return self._made(reply, request)
+            elif method in ("", request.method) and (place in (url, request.path, "*") or _ends(url, place)):
                 return reply(request) if callable(reply) else reply
         return 404, {"error": f"the test has no reply for {request.method} {request.path}"}
+
+
+def _are_routes(endpoint: Mapping[str, Any]) -> bool:
+    """Whether what stands for one connection is by path, and no reply."""
+    places = [name.rpartition(" ")[2] for name in endpoint]
+    return bool(places) and all(place == "*" or place.startswith(("/", "http")) for place in places)
 
 
 def _ends(url: str, place: str) -> bool:

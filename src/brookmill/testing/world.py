@@ -3,43 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import Any
 
 from brookmill.clock import VirtualClock
 from brookmill.testing.clusters import Clusters
 from brookmill.testing.lambdas import Lambdas
+from brookmill.testing.message import Message
 from brookmill.testing.stored import StoredObject
 from brookmill.testing.timeline import Timeline
 from brookmill.testing.web import Web
-
-
-@dataclass(frozen=True)
-class Message:
-    """A Kafka message that the pipeline emitted. ``value``: the document; None: a tombstone.
-
-    ``key`` and header values are bytes as they were written; ``raw``: the value's bytes.
-    """
-
-    topic: str
-    value: Any
-    key: bytes | None = None
-    headers: tuple[tuple[str, bytes | None], ...] = ()
-    raw: bytes | None = None
-
-    def shown(self) -> dict[str, Any]:
-        """As flow files write it: key and header values are texts where they can be."""
-        headers = {name: _text(value) for name, value in self.headers}
-        return {"document": self.value, "key": _text(self.key), "headers": headers}
-
-
-def _text(value: bytes | None) -> Any:
-    if value is None:
-        return None
-    try:
-        text = value.decode()
-    except UnicodeDecodeError:
-        return value
-    return text if text.isprintable() else value
 
 
 @dataclass

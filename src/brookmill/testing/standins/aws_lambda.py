@@ -22,8 +22,8 @@ class FunctionAsker(LambdaAsker):
         self._constants = opening.constants
         self._clock = opening.clock
         self._what = f"Could not call the Lambda function {options.function_name}"
-        self._client: Any = connection.world.lambdas
-        self._client.known(options.function_name)
+        self._client: Any = connection.world.lambdas.client(str(connection.name))
+        connection.world.lambdas.known(options.function_name, str(connection.name))
         parallel = options.parallelism
         self._threads = ThreadPoolExecutor(parallel, "lambda") if parallel > 1 else None
 

@@ -25,10 +25,13 @@ from brookmill.testing.timeline import Arrival, Event, Timeline
 from brookmill.testing.world import World
 
 _META = ("operationType", "ns", "documentKey")
+_CHANGES = frozenset({"insert", "update", "replace", "delete"})
 
 
 class Voice:
-    """Change events; documents that are none become inserts. The first ``copied`` are an initial sync's."""
+    """Change events, made whole; documents that are none become inserts. The first ``copied`` are those of an
+    initial sync.
+    """
 
     partitions = 1
 
@@ -58,22 +61,34 @@ class Voice:
 
     def _events(self, played: Played) -> list[Document]:
         document = played.event.document
-        event = document if "operationType" in document else self._insert(document, played)
+        if "operationType" in document:
+            event = self._whole(document, played)
+        else:
+            event = self._whole({"operationType": "insert", "fullDocument": document}, played)
         pipeline = self._options.config.pipeline
         return run_pipeline(pipeline, [event]) if pipeline and played.step >= self._copied else [event]
 
-    def _insert(self, document: Document, played: Played) -> Document:
-        document = with_id(document, played.step)
+    def _whole(self, given: Document, played: Played) -> Document:
+        """The event with all that a server says of a change to a document, in its order."""
+        if given["operationType"] not in _CHANGES:
+            return given
         db, coll = self._namespace(played.event.topic)
-        return {
+        event: Document = {
             "_id": {"_data": f"{played.step:016X}"},
-            "operationType": "insert",
+            "operationType": given["operationType"],
             "clusterTime": Timestamp(max(0, played.time // 1000), 1),
-            "wallTime": date_from_ms(played.time),
-            "fullDocument": document,
+            "wallTime": date_from_ms(_time(given, played.time)),
+            "fullDocument": None,
+            "fullDocumentBeforeChange": None,
             "ns": {"db": db, "coll": coll},
-            "documentKey": {"_id": document["_id"]},
-        }
+            "documentKey": None,
+        } | given
+        if event["operationType"] == "insert" and event["fullDocument"] is not None:
+            event["fullDocument"] = with_id(event["fullDocument"], played.step)
+        known = event["fullDocument"] or event["fullDocumentBeforeChange"] or {}
+        if event["documentKey"] is None and "_id" in known:
+            event["documentKey"] = {"_id": known["_id"]}
+        return {name: value for name, value in event.items() if value is not None or name in given}
 
     def _namespace(self, topic: str | None) -> tuple[str, str]:
         """Of an event that names ``topic``: ``db.coll``, or a collection of the database that is watched."""

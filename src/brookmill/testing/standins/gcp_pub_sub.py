@@ -10,8 +10,9 @@ from brookmill.connections.gcp_pub_sub import GCPPubSub
 from brookmill.connections.gcp_pub_sub.message import PubSubMessage
 from brookmill.connections.gcp_pub_sub.options import PubSubSinkOptions
 from brookmill.connections.gcp_pub_sub.sink import PubSubSink
+from brookmill.testing.message import Message
 from brookmill.testing.standins import STANDINS
-from brookmill.testing.world import Message, World
+from brookmill.testing.world import World
 from brookmill.testing.written import document_of
 
 

@@ -12,10 +12,11 @@ from brookmill.connections.aws_kinesis_data_streams import AWSKinesisDataStreams
 from brookmill.connections.aws_kinesis_data_streams.options import KinesisSinkOptions, KinesisSourceOptions
 from brookmill.connections.aws_kinesis_data_streams.sink import KinesisSink
 from brookmill.mql.values import date_from_ms
+from brookmill.testing.message import Message
 from brookmill.testing.player import Played, Player
 from brookmill.testing.standins import STANDINS
 from brookmill.testing.timeline import Event, Timeline
-from brookmill.testing.world import Message, World
+from brookmill.testing.world import World
 from brookmill.testing.written import document_of, json_text
 
 
