@@ -197,7 +197,11 @@ def test_lookups_between_kafka_and_a_cluster(
     assert stored[3]["sums"] == [{"_id": 0, "q": 2.0}]
     (letter,) = wait_until(lambda: server.documents("out.dead"), what="the dead letter")
     assert (letter["doc"]["n"], letter["operatorName"]) == (0, "LookUpOperator")
-    cached = next(o for o in here.stats(dlqMessageCount=1)["operatorStats"] if o["name"].startswith("Cached"))
+    cached = next(
+        o
+        for o in here.stats(dlqMessageCount=1, inputMessageCount=100)["operatorStats"]
+        if o["name"].startswith("Cached")
+    )
     assert cached["cacheMisses"] == 3
 
 
