@@ -28,6 +28,7 @@ _T, _HEAD = schema.audit_records, schema.audit_head
 
 _LAST = select(_HEAD)
 _ADD = insert(_T)
+_FIRST, _NEXT = insert(_HEAD), update(_HEAD)
 _OF_WORKSPACE = (
     select(_T.c.record)
     .where(
@@ -127,7 +128,7 @@ class AuditLog:
     def _end_with(self, before: Head, head: Head) -> None:
         row = {"number": head.number}
         row |= self._vault.seal(AUDIT_HEAD, row, head.hash.encode())
-        self._transaction.execute(update(_HEAD).values(row) if before.number else insert(_HEAD).values(row))
+        self._transaction.execute(_NEXT if before.number else _FIRST, row)
 
 
 def _next(before: str, record: str) -> str:
