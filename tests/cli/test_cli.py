@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
 import io
 import json
 import shlex
+import sqlite3
 import subprocess
 import sys
 from collections.abc import Callable
@@ -70,7 +72,7 @@ def test_it_is_a_program() -> None:
 
 def test_help_and_version(run: Run) -> None:
     shown = done(run("--help"))
-    for command in ("access", "clusters", "env", "keys", "peerings", "serve", "version"):
+    for command in ("access", "audit", "clusters", "env", "keys", "peerings", "serve", "version"):
         assert command in shown
     assert done(run("version")) == done(run("--version"))
 
@@ -146,6 +148,16 @@ def test_peerings_are_asked_for_in_place_of_a_cloud(run: Run, tmp_path: Path) ->
         assert (accepted.status_code, accepted.json()) == (202, {})
     listed = done(run("peerings", "list", project))
     assert asked[0]["name"] in listed
+    end = json.loads(done(run("audit", "check", "-o", "json")))[0]
+    since = f"{end['number']}:{end['hash']}"
+    assert end["number"] == 1, "of the acceptance"
+    done(run("audit", "check", "--since", since))
+    failed(run("audit", "check", "--since", f"2:{end['hash']}"), 1, "does not have the record 2:")
+    failed(run("audit", "check", "--since", "x"), 1, "does not have the record x")
+    with contextlib.closing(sqlite3.connect(tmp_path / "data" / "brookmill.db")) as database:
+        database.execute("UPDATE audit_records SET record = replace(record, 'accept', 'reject')")
+        database.commit()
+    failed(run("audit", "check"), 1, "the audit log was changed at record 1")
     assert "pending-acceptance" not in listed or "REQUEST_ACCEPT" in listed
 
 

@@ -37,6 +37,7 @@ app.command("brookmill.cli.cases:check", name="test", help="Test pipelines as fl
 app.command("brookmill.cli.lint:lint", name="lint", help="Look for mistakes in pipelines and connections.")
 app.command("brookmill.cli.access:app", name="access", help="Who may enter: keys, accounts, users.")
 app.command("brookmill.cli.clusters:app", name="clusters", help="The MongoDB clusters behind cluster names.")
+app.command("brookmill.cli.audit:app", name="audit", help="The audit log: whether it is what it was.")
 app.command("brookmill.cli.peerings:app", name="peerings", help="VPC peerings that others ask of projects.")
 app.command("brookmill.cli.keys:app", name="keys", help="The key that seals secrets in the store.")
 

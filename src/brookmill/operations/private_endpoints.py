@@ -55,10 +55,12 @@ def list_private_endpoints(call: Call, group_id: str) -> Page:
     f"POST {_LIST}",
     since="2025-03-12",
     roles=STREAM_MANAGERS,
+    status=202,
     aliases=("createStreamsWorkspacePrivateEndpoint",),
-    guess="who may; the status 200; form of ids and regions; the code for an id that is taken",
+    guess="who may; the answer, 202 and {}: generated clients expect no members; form of ids and "
+    "regions; the code for an id that is taken",
 )
-def create_private_endpoint(call: Call, group_id: str) -> Any:
+def create_private_endpoint(call: Call, group_id: str) -> None:
     """Register an endpoint; it is PENDING for a while. No endpoint service stands behind it here."""
     sent = Body.parse(call.body).into(Registration, read_only=_READ_ONLY)
     if provider_of(sent.region) is None:
@@ -77,7 +79,6 @@ def create_private_endpoint(call: Call, group_id: str) -> Any:
         if any(other.id == sent.id for other in session.networks.endpoints(group_id, now)):
             raise UserError("STREAM_PRIVATE_ENDPOINT_ALREADY_EXISTS", sent.id)
         session.networks.add_endpoint(endpoint)
-    return _shown(endpoint, now)
 
 
 @operation(
