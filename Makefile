@@ -4,6 +4,7 @@
 PYTHON ?= $(firstword $(foreach p,python3 python3.14 python3.13 python3.12 python3.11,\
   $(shell $(p) -c 'import sys; sys.version_info >= (3, 11) and print("$(p)")' 2>/dev/null)) python3)
 PYTEST_ARGS ?=
+PROCESSES ?= 3
 CRASHES ?= 200
 FUZZ ?= 100000
 INPUTS ?= 1000000
@@ -21,8 +22,8 @@ help: ## this list
 demo: $(READY) ## the main job with real curl and two real Kafka-protocol brokers, every step checked
 	@$(BIN)/python -m demo
 
-test: $(READY) ## all tests but the slow ones; PYTEST_ARGS="-k kafka" narrows
-	@$(BIN)/pytest $(PYTEST_ARGS)
+test: $(READY) ## all tests but the slow ones, in PROCESSES; PYTEST_ARGS="-k kafka" narrows
+	@$(BIN)/pytest -n $(PROCESSES) --dist loadfile $(PYTEST_ARGS)
 
 check: lint types test ## lint + types + test
 
