@@ -325,7 +325,7 @@ def written(way: Way, count: int, over: float) -> threading.Thread:
 def killed(mill: Mill, chance: random.Random) -> None:
     """Kill the worker a moment after it came, in the middle of whatever it does."""
     wait_until(workers, what="the worker")
-    time.sleep(chance.uniform(0, 1.5))
+    time.sleep(chance.uniform(0, 0.8))
     for worker in workers():
         worker.kill()
 
@@ -369,7 +369,7 @@ def test_killed_workers_lose_nothing(
     count = DOCUMENTS // way_out.slower
     at: list[Spec] = [{"$set": {"at": {"$currentDate": {}}}}] if sink == "time series" else []
     mill.process(way_in.stage, *at, way_out.stage)
-    writing = written(way_in, count, over=KILLS * 1.5)
+    writing = written(way_in, count, over=KILLS * 1.2)
     for _ in range(KILLS):
         killed(mill, chance)
     writing.join()
@@ -382,6 +382,6 @@ def test_killed_workers_lose_nothing(
         time.sleep(0.2)
         return complete()
 
-    wait_until(flushed, 60 + KILLS, "all documents")
+    wait_until(flushed, 120 + 3 * KILLS, "all documents")
     mill.supervisor.stop(PROCESSOR)
     judge(list(way_out.tags()), count, way_out)
