@@ -15,6 +15,7 @@ from brookmill.domain.principal import Role
 from brookmill.errors import UserError
 from brookmill.operations import OPERATIONS
 
+GROUP = "b" * 24
 TEST, UNSAVED = "testGroupStreamConnection", "testGroupStreamConnectionUnsaved"
 UPDATE = "updateGroupStreamConnection"
 RIGHT, WRONG = "r1ght-p4ss", "wr0ng-p4ss"
@@ -131,3 +132,16 @@ def test_who_may_update_may_test() -> None:
     assert edit is not None
     assert OPERATIONS[TEST].roles == OPERATIONS[UNSAVED].roles == edit
     assert Role.GROUP_DATA_ACCESS_READ_WRITE not in edit
+
+
+def test_who_tested_what_is_in_the_audit_log(asked: Any, server: SchemaRegistryServer) -> None:
+    asked("createGroupStreamConnection", body(server, WRONG))
+    asked(TEST, connectionName="r")
+    asked(UPDATE, {"schemaRegistryAuthentication": {"password": RIGHT}}, DRY, connectionName="r")
+    asked(UPDATE, {"schemaRegistryUrls": [server.url]}, connectionName="r")
+    with asked.store.read() as session:
+        texts = list(session.audit.of_workspace(GROUP, asked.path["tenantName"], 0, 1e11))
+    events = [json.loads(text) for text in texts]
+    assert [event["activity_name"] for event in events] == ["Create", "test", "test", "Update"]
+    assert all(event["status"] == "Success" for event in events), "the test did what it was asked for"
+    assert not [text for text in texts if RIGHT in str(text) or WRONG in str(text)]

@@ -14,6 +14,8 @@ from servers import wait_until
 from brookmill.clock import SystemClock
 from brookmill.connections import CONNECTIONS, Opening, Probeable
 from brookmill.connections.ladder import Ladder
+from brookmill.domain.connection import Connection
+from brookmill.domain.secret import Secret
 from brookmill.errors import ConnectionFailed
 from brookmill.runtime.probing import MOST, Busy, Report, probed
 
@@ -105,6 +107,23 @@ def test_a_bug_is_told_without_its_words(capsys: pytest.CaptureFixture[str]) -> 
     printed = capsys.readouterr()
     assert "RuntimeError" in printed.out + printed.err
     assert "hush" not in printed.out + printed.err + repr(report)
+
+
+class Telling(Connection, frozen=True, kw_only=True, tag="Telling"):
+    """A system that answers with the password it was sent."""
+
+    probe_options: ClassVar[type[Any]] = Odd.probe_options
+    password: Secret
+
+    def probe(self, options: Any, opening: Opening, ladder: Ladder) -> None:
+        with ladder.step("authenticate"):
+            raise ConnectionFailed(f"there is no {self.password.reveal()} here")
+
+
+def test_a_password_that_comes_back_is_not_told() -> None:
+    connection = Telling(password=Secret("hush-hush"))
+    report = probed(connection, None, Opening("p", SystemClock()), 5.0)
+    assert report.steps[-1].message == "there is no … here"
 
 
 @pytest.mark.parametrize("name", CONNECTIONS)

@@ -101,6 +101,8 @@ def _event(
     operation: Operation, call: Call, error: UserError | None, resources: list[dict[str, str]], now: float
 ) -> dict[str, Any]:
     verb = operation.route.rpartition("/")[2].rpartition(":")[2] if ":" in operation.route else ""
+    if "dryRun" in operation.query and call.query.get("dryRun", "").lower() == "true":
+        verb = "test"  # nothing was to be changed
     activity, name = (99, verb) if verb else _ACTIVITIES.get(operation.method, (99, operation.method))
     status = operation.status if error is None else error.status
     response: dict[str, Any] = {"code": status} | ({} if error is None else {"error": error.code})

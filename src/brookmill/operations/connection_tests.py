@@ -15,8 +15,9 @@ from brookmill.errors import UserError
 from brookmill.operations import Call, operation
 from brookmill.operations.answer import answer
 from brookmill.operations.body import Body
+from brookmill.operations.condition import check_match, tag
 from brookmill.operations.connection_body import created, updated
-from brookmill.operations.lookup import find_connection, find_workspace
+from brookmill.operations.lookup import find_connection, find_revised, find_workspace
 from brookmill.operations.networking import check_unmoved
 from brookmill.runtime.probing import LIMIT, MOST, Busy, probed
 from brookmill.store import Session
@@ -36,10 +37,7 @@ TRY = "try"
     waits=True,
 )
 def test_connection(call: Call, group_id: str, tenant_name: str, connection_name: str) -> Any:
-    """How far a kept connection leads. The body says what to try, e.g. ``{"topic": …}``; empty: nothing more.
-
-    Differs: an extension of Brookmill.
-    """
+    """How far a kept connection leads. The body says what to try, e.g. ``{"topic": …}``, if anything."""
     with call.store.read() as session:
         workspace = find_workspace(session, group_id, tenant_name)
         connection = find_connection(session, workspace, connection_name)
@@ -55,10 +53,7 @@ def test_connection(call: Call, group_id: str, tenant_name: str, connection_name
     waits=True,
 )
 def test_unsaved(call: Call, group_id: str, tenant_name: str) -> Any:
-    """How far a connection would lead that the body describes; its member ``try`` says what to try.
-
-    Differs: an extension of Brookmill.
-    """
+    """How far a connection would lead that the body describes; its member ``try`` says what to try."""
     body, wanted = _split(Body.parse(call.body))
     with call.store.read() as session:
         workspace = find_workspace(session, group_id, tenant_name)
@@ -77,7 +72,8 @@ def dry_run(call: Call, group_id: str, tenant_name: str, connection_name: str) -
     body = Body.attempt(call.body)
     with call.store.read() as session:
         workspace = find_workspace(session, group_id, tenant_name)
-        kept = find_connection(session, workspace, connection_name)
+        kept, revision = find_revised(session, workspace, connection_name)
+        check_match(call, connection_name, tag(kept, revision))
         sent, wanted = _split(body())
         now = updated(kept, sent)
         check_unmoved(session, workspace, kept, now, call.clock.now())
@@ -95,7 +91,7 @@ def _split(body: Body) -> tuple[Body, Body]:
 
 
 def _tested(call: Call, connection: Connection, wanted: Body, opening: Opening) -> Any:
-    """The report. Every test of whatever origin passes through here, once it is known what is tried."""
+    """The report. Every test of whatever origin passes through here; who asked for it the audit log knows."""
     if not isinstance(connection, Probeable):
         raise TypeError(f"nobody knows how to test a {connection.type}")
     options = wanted.into(connection.probe_options)

@@ -8,9 +8,11 @@ from typing import Any
 
 import msgspec
 import structlog
+from msgspec import UNSET
 
 from brookmill.connections import Opening, Probeable
 from brookmill.connections.ladder import Ladder, Rung
+from brookmill.domain.connection import secrets
 from brookmill.errors import BrookmillError, ConnectionFailed, DocumentError
 
 #: Seconds that a test may take, and how many of them are left for those who wait to tell of it.
@@ -59,12 +61,23 @@ def probed(connection: Probeable, options: Any, opening: Opening, limit: float =
 
     threading.Thread(target=climb, name="probe", daemon=True).start()
     clock.wait(over, limit)
-    steps = ladder.rungs()
+    steps = [_silenced(rung, connection) for rung in ladder.rungs()]
     return Report(
         ok=all(rung.code == "OK" for rung in steps),
         duration_ms=round((clock.monotonic() - begun) * 1000),
         steps=steps,
     )
+
+
+def _silenced(rung: Rung, connection: Probeable) -> Rung:
+    """Without the connection's secrets: a server may answer with what it was sent."""
+    message = rung.message
+    if message is UNSET:
+        return rung
+    for _, secret in secrets(connection):
+        if secret.reveal():
+            message = message.replace(secret.reveal(), "…")
+    return msgspec.structs.replace(rung, message=message)
 
 
 def _place(error: BaseException) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from contextlib import ExitStack
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote
@@ -24,6 +25,7 @@ from probes import (
 )
 
 from brookmill.connections.cluster import Cluster
+from brookmill.runtime.probing import LIMIT
 from brookmill.testing.mongod import User, mongod
 
 Made = tuple[Any, dict[str, Any], dict[str, Any]]
@@ -94,6 +96,12 @@ FAULTS = {
 @pytest.mark.parametrize("fault", FAULTS)
 def test_a_fault_is_seen_where_it_is(tmp_path: Path, fault: str) -> None:
     found(FAULTS[fault], tmp_path)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("fault", [name for name, fault in FAULTS.items() if fault.limit < LIMIT])
+def test_a_fault_that_says_nothing_takes_ten_seconds_at_most(tmp_path: Path, fault: str) -> None:
+    assert found(replace(FAULTS[fault], limit=LIMIT), tmp_path).duration_ms < 10_000
 
 
 LOWEST = ["settings", "resolve", "connect"]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from contextlib import ExitStack
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -31,6 +32,7 @@ from brookmill.connections.https import Https
 from brookmill.connections.kafka import Authentication, Kafka
 from brookmill.connections.schema_registry import SchemaRegistry, SchemaRegistryAuthentication
 from brookmill.domain.secret import Secret
+from brookmill.runtime.probing import LIMIT
 
 Made = tuple[Any, dict[str, Any], dict[str, Any]]
 JSON = {"content-type": "application/json"}
@@ -121,6 +123,12 @@ FAULTS = {
 @pytest.mark.parametrize("fault", FAULTS)
 def test_a_fault_is_seen_where_it_is(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, fault: str) -> None:
     found(FAULTS[fault], (tmp_path, monkeypatch))
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("fault", [name for name, fault in FAULTS.items() if fault.limit < LIMIT])
+def test_a_fault_that_says_nothing_takes_ten_seconds_at_most(tmp_path: Path, fault: str) -> None:
+    assert found(replace(FAULTS[fault], limit=LIMIT), tmp_path).duration_ms < 10_000
 
 
 LOWEST = ["settings", "resolve", "connect"]

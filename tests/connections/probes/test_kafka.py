@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from contextlib import ExitStack
+from dataclasses import replace
 from typing import Any
 
 import msgspec
@@ -19,6 +20,7 @@ from brookmill.config import Outside
 from brookmill.connections.kafka import Authentication, Kafka, Security
 from brookmill.connections.schema_registry import SchemaRegistry, SchemaRegistryAuthentication
 from brookmill.domain.secret import Secret
+from brookmill.runtime.probing import LIMIT
 
 Made = tuple[Any, dict[str, Any], dict[str, Any]]
 
@@ -172,6 +174,12 @@ FAULTS = {
 @pytest.mark.parametrize("fault", FAULTS)
 def test_a_fault_is_seen_where_it_is(apache: KafkaBroker, fault: str) -> None:
     found(FAULTS[fault], apache)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("fault", [name for name, fault in FAULTS.items() if fault.limit < LIMIT])
+def test_a_fault_that_says_nothing_takes_ten_seconds_at_most(apache: KafkaBroker, fault: str) -> None:
+    assert found(replace(FAULTS[fault], limit=LIMIT), apache).duration_ms < 10_000
 
 
 LOWEST = ["settings", "resolve", "connect"]
