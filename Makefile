@@ -39,8 +39,8 @@ fix: $(READY) ## format, and repair what ruff can repair
 bench: $(READY) ## pipelines, start and PATCH, in one table; fails when a promise is broken
 	@$(BIN)/python -m benchmarks
 
-docs: $(READY) ## docs/coverage.md, from the registries
-	@$(BIN)/python -m docs.coverage
+docs: $(READY) ## docs/coverage.md and docs/lint.md, from the registries
+	@$(BIN)/python -m docs.coverage && $(BIN)/python -m docs.lint
 
 serve: $(READY) ## a development server: data in ./data, http://127.0.0.1:8080
 	@$(BIN)/brookmill serve --dev

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from docs import changelog, coverage
+from docs import changelog, coverage, lint
 
 ROOT = Path(__file__).parent.parent
 PAGES = [
@@ -19,6 +19,10 @@ PAGES = [
 
 def test_the_coverage_page_is_fresh() -> None:
     assert coverage.PAGE.read_text("utf-8") == coverage.page(), "run `make docs`"
+
+
+def test_the_page_of_the_lint_rules_is_fresh() -> None:
+    assert lint.PAGE.read_text("utf-8") == lint.page(), "run `make docs`"
 
 
 def test_a_docstring_tells_what_differs() -> None:

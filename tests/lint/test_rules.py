@@ -1,4 +1,4 @@
-"""Every rule has an example that breaks it and one that does not; what it mends is right in JSON and in YAML."""
+"""Every rule has an example that breaks it and one that does not; fixes are right in JSON and in YAML."""
 
 from __future__ import annotations
 
@@ -18,8 +18,8 @@ from brookmill.yaml_text import parse_yaml
 
 
 class Case(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """``bad`` breaks the rule, or ``text`` does; ``fixed``: what becomes of it. ``whole``: it stands as it is.
-    ``flow``: the file is a flow file.
+    """``bad`` breaks the rule, or ``text`` does; ``fixed``: what becomes of it. ``whole``: it stands as it
+    is. ``flow``: the file is a flow file.
     """
 
     rule: str
