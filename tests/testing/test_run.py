@@ -328,6 +328,7 @@ def test_a_whole_processor_may_be_given() -> None:
     processor = {"name": "p", "pipeline": [KAFKA], "options": {"streamMetaFieldName": "meta"}}
     assert run(processor, [{}]).output[0]["meta"]["source"]["topic"] == "t"
     assert run(json.dumps(processor), [{}]).output[0]["meta"]["source"]["topic"] == "t"
+    assert run(processor, ["{broken"]).dead_letters[0]["processorName"] == "p"
 
 
 @pytest.mark.parametrize(

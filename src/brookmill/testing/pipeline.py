@@ -19,7 +19,7 @@ from brookmill.stages.source import Source
 from brookmill.testing.clusters import Clusters, contents
 from brookmill.testing.inputs import Inputs, played
 from brookmill.testing.lambdas import Functions, Lambdas
-from brookmill.testing.play import Play
+from brookmill.testing.play import PROCESSOR, Play
 from brookmill.testing.result import Result
 from brookmill.testing.spelling import understood
 from brookmill.testing.standins import standin
@@ -85,7 +85,7 @@ def run(
     Raises InvalidFlow for what is wrong with the test, PlanError for the pipeline, ConnectionFailed when the
     processor could not go on.
     """
-    stages, options = _definition(pipeline)
+    stages, processor = _definition(pipeline)
     stages, notes = (stages, []) if strict else understood(stages)
     source = stages[0].get("$source") if stages else None
     timeline = played(source, inputs, topics or {}) if isinstance(source, Mapping) else None
@@ -98,7 +98,7 @@ def run(
         Lambdas(functions),
     )
     standins = {name: standin(connection, world) for name, connection in made.items()}
-    meta = stream_meta_field_name or options.get("streamMetaFieldName")
+    meta = stream_meta_field_name or (processor.get("options") or {}).get("streamMetaFieldName")
     planned = plan(stages, standins, sinkless=True, stream_meta_field=meta)
     play = Play(
         planned,
@@ -106,6 +106,7 @@ def run(
         world,
         batch_size=batch_size,
         checkpoint_every=checkpoint_every,
+        processor=str(processor.get("name") or PROCESSOR),
         crash_at=Everywhere() if crash_at == "every" else frozenset(crash_at),
     )
     span = 0 if duration is None else milliseconds(duration)
@@ -117,12 +118,12 @@ def run(
 
 
 def _definition(pipeline: Any) -> tuple[list[Document], Mapping[str, Any]]:
-    """The stages, and the options of the processor if a whole one is defined. Raises InvalidFlow."""
+    """The stages, and the processor they belong to if a whole one is defined. Raises InvalidFlow."""
     if isinstance(pipeline, str | bytes):
         pipeline = _parsed(pipeline)
     if not isinstance(pipeline, Mapping):
         return stages_of(pipeline), {}
-    return stages_of(pipeline.get("pipeline")), pipeline.get("options") or {}
+    return stages_of(pipeline.get("pipeline")), pipeline
 
 
 def _until(

@@ -19,7 +19,7 @@ from brookmill.testing.recorded import Kept, Recorded, Slowly
 from brookmill.testing.result import Result, Topics
 from brookmill.testing.world import World
 
-#: What a processor under test is called in dead letters.
+#: What a processor under test is called in dead letters, unless it has a name.
 PROCESSOR = "test"
 #: Seconds between checkpoints, as in production.
 _INTERVAL = 60.0
@@ -37,6 +37,7 @@ class Play:
     checkpoint_every: int | None = None
     crash_at: Container[int] = ()
     sample_rate: float = 10.0
+    processor: str = PROCESSOR
     output: list[Document] = field(init=False, default_factory=list)
     dead_letters: list[Document] = field(init=False, default_factory=list)
     _checkpoint: bytes | None = field(init=False, default=None)
@@ -128,7 +129,7 @@ class Play:
         return assembled(
             self.planned,
             opening,
-            lambda: Kept(self.dead_letters, self.world.clock, PROCESSOR),
+            lambda: Kept(self.dead_letters, self.world.clock, self.processor),
             resumed,
             outlet=lambda sink: Recorded(sink, self.output),
             inlet=self._slowly,
