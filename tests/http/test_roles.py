@@ -67,6 +67,8 @@ ALLOWED: dict[str, set[Role]] = {
     "getGroupStreamConnectionRevision": M,
     "diffGroupStreamConnectionRevision": M,
     "rollBackGroupStreamConnection": M,
+    "getGroupStreamConnectionUsedBy": M,
+    "planGroupStreamConnectionUpdate": M,
     # logs
     "downloadGroupStreamAuditLogs": R,
     "downloadGroupStreamOperationalLogs": R,

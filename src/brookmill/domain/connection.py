@@ -32,6 +32,8 @@ class Connection(
     required: ClassVar[tuple[str, ...]] = ()
     #: Wire paths that a PATCH cannot change, and what stands for one never sent (contract c.2, step 6).
     immutable: ClassVar[Mapping[str, Any]] = {}
+    #: Wire paths of the members that hold certificates as PEM.
+    certificates: ClassVar[tuple[str, ...]] = ()
 
     id: str | UnsetType = UNSET
     name: str | UnsetType = UNSET

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from typing import Any
+from typing import Any, NamedTuple
 
 #: Upstream's text for a connection that a pipeline, or its dead letter queue, names in vain.
 NO_SUCH_CONNECTION = (
@@ -22,16 +22,27 @@ _CHANGEABLE = frozenset({"allowedLateness", "idleTimeout", "pipeline"})
 
 def connections_of(pipeline: Stages) -> frozenset[str]:
     """The names of all connections that the stages, and those inside windows, refer to."""
-    return frozenset(_connections(pipeline))
+    return frozenset(use.connection for use in uses(pipeline))
 
 
-def _connections(pipeline: Stages) -> Iterator[str]:
-    for _, spec in _stages(pipeline):
-        if isinstance(spec, Mapping):
-            for holder in (spec, *map(spec.get, _HOLDERS)):
-                if isinstance(holder, Mapping) and isinstance(name := holder.get("connectionName"), str):
-                    yield name
-            yield from _connections(_inner(spec))
+class Use(NamedTuple):
+    """A stage that names a connection; ``path`` leads there: ``pipeline.1.$hoppingWindow.pipeline.0``."""
+
+    path: str
+    stage: str
+    connection: str
+
+
+def uses(pipeline: Stages, path: str = "pipeline") -> Iterator[Use]:
+    """Every stage that names a connection, each name of it, also inside windows."""
+    for number, stage in enumerate(pipeline):
+        here = f"{path}.{number}"
+        for stage_name, spec in _stages([stage]):
+            if isinstance(spec, Mapping):
+                for holder in (spec, *map(spec.get, _HOLDERS)):
+                    if isinstance(holder, Mapping) and isinstance(name := holder.get("connectionName"), str):
+                        yield Use(here, stage_name, name)
+                yield from uses(_inner(spec), f"{here}.{stage_name}.pipeline")
 
 
 def added_parallelism(pipeline: Stages) -> int:

@@ -15,6 +15,7 @@ from brookmill.http.reply import Reply
 from brookmill.http.routes import PREFIX
 from brookmill.http.surroundings import Endpoint, Surroundings
 from brookmill.operations import Services
+from brookmill.operations.expiries import expiries
 from brookmill.operations.measurements import measurements
 from brookmill.operations.threads import Threads
 
@@ -31,7 +32,7 @@ class Application:
     def __init__(self, services: Services) -> None:
         self._services = services
         self._threads = Threads()
-        self._metrics = Metrics(lambda: measurements(services))
+        self._metrics = Metrics(lambda: measurements(services), lambda: expiries(services))
         self._door = Door(services, self._threads)
         self._surroundings = Surroundings(services, self._threads, self._metrics).endpoints
 

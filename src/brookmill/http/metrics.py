@@ -15,7 +15,9 @@ from prometheus_client import (
 )
 
 from brookmill import __version__
+from brookmill.http.certificate_metrics import CertificateMetrics
 from brookmill.http.processor_metrics import ProcessorMetrics
+from brookmill.operations.expiries import Expiry
 from brookmill.operations.measurements import Measurement
 
 MEDIA = "text/plain; version=0.0.4; charset=utf-8"
@@ -26,12 +28,15 @@ _SECONDS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 
 class Metrics:
     """Labels are operationIds and status codes only: nothing that a client could make up."""
 
-    def __init__(self, measure: Callable[[], Iterable[Measurement]]) -> None:
-        """``measure``: what running processors measure at that moment."""
+    def __init__(
+        self, measure: Callable[[], Iterable[Measurement]], expire: Callable[[], Iterable[Expiry]]
+    ) -> None:
+        """``measure``: what running processors measure at that moment. ``expire``: when certificates end."""
         self._registry = registry = CollectorRegistry()
         ProcessCollector(registry=registry)
         PlatformCollector(registry=registry)
         registry.register(ProcessorMetrics(measure))
+        registry.register(CertificateMetrics(expire))
         self._calls = Counter(
             "brookmill_http_requests", "Calls answered.", ("operation", "status"), registry=registry
         )

@@ -10,6 +10,7 @@ from brookmill.domain.names import is_name
 from brookmill.domain.options import options_of
 from brookmill.domain.pipeline import connections_of
 from brookmill.domain.processor import Processor, State
+from brookmill.domain.revision import Revision
 from brookmill.domain.workspace import Workspace
 from brookmill.errors import UserError
 from brookmill.store import Session
@@ -33,6 +34,15 @@ def find_revised(session: Session, workspace: Workspace, name: str) -> tuple[Con
     found = session.revised_connection(workspace, name) if is_name(name) else None
     if found is None:
         raise UserError("STREAM_CONNECTION_NOT_FOUND_FOR_NAME", name, workspace.group_id, workspace.name)
+    return found
+
+
+def find_revision(session: Session, workspace: Workspace, name: str, number: str) -> Revision:
+    """The revision ``number`` of the connection; raises STREAM_CONNECTION_REVISION_NOT_FOUND."""
+    known = number.isascii() and number.isdecimal() and len(number) < 10
+    found = session.revisions.one(workspace, name, int(number)) if known else None
+    if found is None:
+        raise UserError("STREAM_CONNECTION_REVISION_NOT_FOUND", name, number[:20])
     return found
 
 

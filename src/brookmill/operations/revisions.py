@@ -16,7 +16,7 @@ from brookmill.operations import Answered, Call, Page, operation
 from brookmill.operations.answer import answer, instant
 from brookmill.operations.condition import check_match, tag
 from brookmill.operations.connection_updates import replace
-from brookmill.operations.lookup import find_workspace
+from brookmill.operations.lookup import find_revision, find_workspace
 from brookmill.operations.networking import check_networking
 from brookmill.operations.repetition import once
 from brookmill.store import Session
@@ -52,7 +52,7 @@ def get_revision(call: Call, group_id: str, tenant_name: str, connection_name: s
     """One revision, with the whole connection as it was; no secrets."""
     with call.store.read() as session:
         workspace = find_workspace(session, group_id, tenant_name)
-        found = _find(session, workspace, connection_name, revision)
+        found = find_revision(session, workspace, connection_name, revision)
         before = session.revisions.one(workspace, connection_name, found.number - 1)
     whole = {} if found.connection is None else {"connection": _settings(found.connection)}
     return _shown(found, before) | whole
@@ -69,9 +69,9 @@ def diff_revision(call: Call, group_id: str, tenant_name: str, connection_name: 
     """How the revision differs from another one (``from``, by default the one before)."""
     with call.store.read() as session:
         workspace = find_workspace(session, group_id, tenant_name)
-        found = _find(session, workspace, connection_name, revision)
+        found = find_revision(session, workspace, connection_name, revision)
         other = call.query.get("from", str(found.number - 1))
-        before = None if other == "0" else _find(session, workspace, connection_name, other)
+        before = None if other == "0" else find_revision(session, workspace, connection_name, other)
     old = None if before is None else before.connection
     return {
         "changes": answer(changes(old, found.connection)),
@@ -86,7 +86,7 @@ def roll_back(call: Call, group_id: str, tenant_name: str, connection_name: str,
 
     def write() -> Answered:
         workspace = find_workspace(session, group_id, tenant_name)
-        wanted = _find(session, workspace, connection_name, revision)
+        wanted = find_revision(session, workspace, connection_name, revision)
         found = session.revised_connection(workspace, connection_name)
         check_match(call, connection_name, None if found is None else tag(*found))
         if wanted.connection is None:
@@ -116,15 +116,6 @@ def _restored(
     now = msgspec.structs.replace(wanted.connection, id=kept.id, state=kept.state)
     revision = replace(call, session, workspace, kept, now, restored=wanted.number)
     return Answered(answer(settled(now, call.clock.now())), tag=tag(now, revision))
-
-
-def _find(session: Session, workspace: Workspace, name: str, number: str) -> Revision:
-    """Raises STREAM_CONNECTION_REVISION_NOT_FOUND."""
-    known = number.isascii() and number.isdecimal() and len(number) < 10
-    found = session.revisions.one(workspace, name, int(number)) if known else None
-    if found is None:
-        raise UserError("STREAM_CONNECTION_REVISION_NOT_FOUND", name, number[:20])
-    return found
 
 
 def _shown(revision: Revision, before: Revision | None) -> dict[str, Any]:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection, Iterator
+from contextlib import suppress
 from typing import Any, TypeVar
 
 import msgspec
@@ -27,7 +29,7 @@ from brookmill.store.operational import OperationalLog
 from brookmill.store.replies import Replies
 from brookmill.store.revisions import Revisions
 from brookmill.store.rows import row_of, struct_of
-from brookmill.store.seal import Keyring
+from brookmill.store.seal import Keyring, SealError
 from brookmill.store.tables import Tables
 from brookmill.store.vault import CLUSTERS, CONNECTIONS, Vault
 
@@ -147,6 +149,19 @@ class Session:
         """Raises SealError when the row was tampered with."""
         found = self.revised_connection(workspace, name)
         return None if found is None else found[0]
+
+    def connections_of(self, types: Collection[str]) -> Iterator[tuple[Workspace, Connection]]:
+        """All of these types, of all workspaces; what was tampered with is left out."""
+        workspaces: dict[str, Workspace | None] = {}
+        rows = self.transaction.execute(CONNECTIONS.rows.where(_T.c.type.in_(types))).mappings()
+        for row in rows.all():
+            id = row["workspace_id"]
+            if id not in workspaces:
+                workspaces[id] = self.workspace_by_id(id)
+            workspace = workspaces[id]
+            with suppress(SealError):
+                if workspace is not None:
+                    yield workspace, self._opened(workspace, row)
 
     def revised_connection(self, workspace: Workspace, name: str) -> tuple[Connection, int] | None:
         """The connection and the number of its newest revision. Raises SealError likewise."""

@@ -100,6 +100,7 @@ class Kafka(Connection, frozen=True, kw_only=True, tag="Kafka"):
 
     required = ("bootstrapServers",)
     immutable = IMMUTABLE
+    certificates = ("authentication.sslCertificate", "security.brokerPublicCertificate")
     source_options: ClassVar[type[KafkaSourceOptions]] = KafkaSourceOptions
     sink_options: ClassVar[Mapping[str, type[KafkaSinkOptions]]] = {"$emit": KafkaSinkOptions}
     probe_options: ClassVar[type[KafkaProbe]] = KafkaProbe
