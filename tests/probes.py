@@ -7,13 +7,14 @@ import datetime as dt
 import socket
 import ssl
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import msgspec
+import pytest
 import servers
 import trustme
 
@@ -38,6 +39,11 @@ class Fault:
     code: str
     make: Callable[[Any, ExitStack], tuple[Any, dict[str, Any], dict[str, Any]]]
     limit: float = LIMIT
+
+
+def rows(faults: dict[str, Fault], seen_elsewhere: Collection[str] = ()) -> list[Any]:
+    """Names for ``parametrize``. ``seen_elsewhere``: waiting that another type's tests do by default."""
+    return [pytest.param(n, marks=[pytest.mark.slow] if n in seen_elsewhere else []) for n in faults]
 
 
 def found(fault: Fault, world: Any) -> Report:
