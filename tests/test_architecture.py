@@ -17,7 +17,16 @@ FILES = sorted(ROOT.rglob("*.py"))
 #: Left to right only; what shares a line is equal and must not see each other.
 ORDER = [
     *[["registry"], ["errors"], ["clock"], ["config"], ["upstream"], ["logs"], ["yaml_text"]],
-    *[["mql"], ["domain"], ["connections"], ["stages"], ["plan"], ["lint", "diagnosis"], ["store"], ["runtime"]],
+    *[
+        ["mql"],
+        ["domain"],
+        ["connections"],
+        ["stages"],
+        ["plan"],
+        ["lint", "diagnosis"],
+        ["store"],
+        ["runtime"],
+    ],
     *[["operations"], ["http", "wire"], ["testing"], ["app"], ["cli"], ["__main__"]],
 ]
 RANK = {name: rank for rank, names in enumerate(ORDER) for name in names}

@@ -12,6 +12,8 @@ from brookmill.domain.duration import Duration
 from brookmill.domain.pipeline import WINDOWS
 from brookmill.domain.processor import State
 
+#: Stages that keep documents until their window closes, as windows themselves do.
+_COLLECTING = WINDOWS | {"$group", "$sort", "$limit", "$count"}
 #: How long windows wait for late documents by default, in milliseconds.
 _LATENESS = 3000
 
@@ -76,6 +78,14 @@ class Evidence:
     @property
     def sink(self) -> Operator | None:
         return self.operators[-1] if self.operators else None
+
+    @property
+    def blocked(self) -> Operator | None:
+        """The first stage between source and sink that documents reach and none leaves; what collects them
+        for a window does not count.
+        """
+        way = (one for one in self.operators[1:-1] if one.stage not in _COLLECTING)
+        return next((one for one in way if one.input and not one.output), None)
 
     @property
     def window(self) -> Operator | None:

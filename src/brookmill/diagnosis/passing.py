@@ -3,23 +3,15 @@
 from __future__ import annotations
 
 from brookmill.diagnosis import Held, cause
-from brookmill.diagnosis.evidence import Evidence, Operator
+from brookmill.diagnosis.evidence import Evidence
 
 _FILTERS = {"$match", "$validate", "$redact", "$unwind"}
-
-
-def _blocked(evidence: Evidence) -> Operator | None:
-    """The first stage between source and sink that documents reach and none leaves, at once."""
-    for one in evidence.operators[1:-1]:
-        if one.input and not one.output:
-            return one
-    return None
 
 
 @cause("FILTER_DROPS_ALL", "Compare the filter with documents that come: brookmill sample, or dead letters.")
 def filter_drops_all(evidence: Evidence) -> Held | None:
     """No document passes a filter."""
-    one = _blocked(evidence)
+    one = evidence.blocked
     if not evidence.silent or one is None or one.stage not in _FILTERS or one.dead:
         return None
     text = f"none of {one.input} documents passes {one.stage}"
@@ -33,9 +25,8 @@ def filter_drops_all(evidence: Evidence) -> Held | None:
 @cause("STAGE_REFUSES_ALL", "Read the reason in the dead letters, and mend the stage.")
 def stage_refuses_all(evidence: Evidence) -> Held | None:
     """Every document fails in a stage."""
-    one = _blocked(evidence)
-    late = one is not None and one == evidence.event_window
-    if not evidence.silent or one is None or late or one.dead < one.input:
+    one = evidence.blocked
+    if not evidence.silent or one is None or one.dead < one.input:
         return None
     return Held(one.position, f"all {one.input} documents fail in {one.stage} and go to the dead letters")
 

@@ -38,8 +38,9 @@ def source_refuses_all(evidence: Evidence) -> Held | None:
     if not evidence.silent or source is None or not refused:
         return None
     if evidence.input and source.dead == source.input:
-        timed = ": timeField fails for each" if source.get("timeField") is not None else ""
-        return Held(0, f"all {source.input} documents are refused by $source{timed}")
+        timed = source.get("timeField") is not None
+        why = "timeField fails for each" if timed else "they could not be decoded"
+        return Held(0, f"all {source.input} documents are refused by $source: {why}")
     if not evidence.input:
         return Held(0, f"all {refused} messages so far could not be decoded")
     return None

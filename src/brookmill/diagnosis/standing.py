@@ -9,7 +9,7 @@ from brookmill.domain.processor import State
 #: A part of an error's text, and what to do about it.
 _REMEDIES = {
     "no partitions found": "Create the topic, or mend its name in $source; then start the processor.",
-    "ChangeStreamHistoryLost": "Start it with resumeFromCheckpoint false: the oplog has lost what was missed.",
+    "ChangeStreamHistoryLost": "Start it with resumeFromCheckpoint false: what was missed is lost.",
     "out of memory": "Give it a larger tier, or smaller windows.",
     "Authentication": "Mend the login of the connection; then start the processor.",
     "authentication": "Mend the login of the connection; then start the processor.",

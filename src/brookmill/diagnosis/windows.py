@@ -7,9 +7,11 @@ from brookmill.diagnosis.evidence import Evidence, Partition, long, moment, span
 
 
 def _waits(evidence: Evidence) -> int | None:
-    """Position of the event-time window that is open and has given nothing; None: there is none."""
+    """Position of the event-time window that is open and has given nothing; None: there is none, or what
+    holds the documents is no window.
+    """
     window = evidence.event_window
-    if not evidence.silent or window is None or evidence.opened is None:
+    if not evidence.silent or window is None or evidence.opened is None or evidence.blocked is not None:
         return None
     return window.position
 
@@ -27,8 +29,21 @@ def _behind(evidence: Evidence) -> list[Partition]:
 
 
 @cause(
+    "ALL_LATE",
+    "Give the window a longer allowedLateness; or mend timeField, or who writes documents so late.",
+)
+def all_late(evidence: Evidence) -> Held | None:
+    """Documents come when their windows are closed already."""
+    window = evidence.event_window
+    if window is None or not window.input or window.dead * 2 < window.input:
+        return None
+    text = f"{window.dead} of {window.input} documents came more than {long(evidence.lateness)} late"
+    return Held(window.position, f"{text}; the watermark is {moment(evidence.watermark or 0)}")
+
+
+@cause(
     "IDLE_PARTITION",
-    "Set partitionIdleTimeout (Kinesis: shardIdleTimeout) in $source, or write to all.",
+    "Set partitionIdleTimeout (Kinesis: shardIdleTimeout), or write to all.",
 )
 def idle_partition(evidence: Evidence) -> Held | None:
     """The watermark waits for partitions in which nothing comes."""
@@ -76,7 +91,7 @@ def window_open(evidence: Evidence) -> Held | None:
 
 @cause("SOURCE_WITHOUT_TIME", "Write to all partitions, or set partitionIdleTimeout.")
 def source_without_time(evidence: Evidence) -> Held | None:
-    """No watermark yet: some partition has had no document at all, and none can be told to be past a window."""
+    """No watermark yet: some partition has had no document, and none is past the end of a window."""
     position = _waits(evidence)
     if position is None or evidence.watermark is not None or _behind(evidence):
         return None
@@ -97,19 +112,6 @@ def clock_window_open(evidence: Evidence) -> Held | None:
     if length is None or opened + length <= evidence.now:
         return None
     return Held(window.position, f"the window ends in {long(opened + length - evidence.now)} by the clock")
-
-
-@cause(
-    "ALL_LATE",
-    "Give the window a longer allowedLateness; or mend timeField, or who writes documents so late.",
-)
-def all_late(evidence: Evidence) -> Held | None:
-    """Documents come when their windows are closed already."""
-    window = evidence.event_window
-    if window is None or not window.input or window.dead * 2 < window.input:
-        return None
-    text = f"{window.dead} of {window.input} documents came more than {long(evidence.lateness)} late"
-    return Held(window.position, f"{text}; the watermark is {moment(evidence.watermark or 0)}")
 
 
 @cause("BETWEEN_HOPS", "Make hopSize no longer than interval.")

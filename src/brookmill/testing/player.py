@@ -11,6 +11,7 @@ from bson import Int64
 
 from brookmill.clock import VirtualClock
 from brookmill.connections import Batch
+from brookmill.mql.values import date_from_ms
 from brookmill.testing.timeline import Event, Pause, Timeline
 
 _NEVER = threading.Event()
@@ -132,8 +133,12 @@ class Player:
     def acknowledge(self, position: Any) -> None:
         """Nobody to tell."""
 
-    def lag(self, watermarks: Mapping[int, int]) -> dict[str, Any]:  # noqa: ARG002
-        return self._voice.stats(self._next, self._idle())
+    def lag(self, watermarks: Mapping[int, int]) -> dict[str, Any]:
+        told = self._voice.stats(self._next, self._idle())
+        for number, partition in enumerate(told.get("kafkaPartitions", ())):
+            if number in watermarks:
+                partition["watermark"] = date_from_ms(watermarks[number])
+        return told
 
     def close(self) -> None:
         """Nothing is open."""
