@@ -20,14 +20,15 @@ Tier = Literal["SP2", "SP5", "SP10", "SP30", "SP50"]
 #: Where a development server speaks the MongoDB protocol unless told otherwise; if taken, on a free port.
 DEV_WIRE = "127.0.0.1:27080"
 
-_PREFIX = "BROOKMILL_"
+#: What the variables of the environment begin with that are settings.
+PREFIX = "BROOKMILL_"
 _ADDRESS = re.compile(r"(?:\[(?P<v6>[0-9A-Fa-f:.]+)\]|(?P<host>[^:\[\]]+)):(?P<port>[0-9]{1,5})")
 _HIDDEN = frozenset({"database", "master_key", "aws_secret_access_key", "aws_session_token"})
-_HIDDEN |= {"azure_account_key", "azure_client_secret"}
+_HIDDEN |= {"azure_account_key", "azure_client_secret", "vault_token"}
 #: Of the environment alone, and of this process alone: no setting of the server.
-_EVALUATOR = _PREFIX + "MQL"
+_EVALUATOR = PREFIX + "MQL"
 #: What tests read, where real clients are for example; a server started by them must not mind.
-_TESTS = _PREFIX + "TEST_"
+_TESTS = PREFIX + "TEST_"
 
 
 class ConfigError(BrookmillError):
@@ -119,6 +120,11 @@ class Settings(Outside, frozen=True, kw_only=True, forbid_unknown_fields=True):
     documents a second of a sample source. ``metrics_names``: /metrics, which needs no credentials, tells
     names of workspaces and processors and not only ids; in a development server it always does. ``tiers``:
     limits by tier, e.g. ``[tiers.SP10]`` and ``memory = 4294967296``; JSON in the environment.
+
+    ``references_env``, ``references_file`` and ``references_vault``: which variables, files and secrets of
+    the vault the texts of connections may refer to, by prefix, apart by commas; None: none. The vault is at
+    ``vault_address`` (a URL), asked with ``vault_token`` or what ``vault_token_file`` holds at that moment,
+    in ``vault_namespace``.
     """
 
     data_dir: str = "data"
@@ -143,6 +149,13 @@ class Settings(Outside, frozen=True, kw_only=True, forbid_unknown_fields=True):
     sample_rate: Positive = 10.0
     metrics_names: bool = False
     tiers: dict[Tier, TierLimits] = {}
+    references_env: str | None = None
+    references_file: str | None = None
+    references_vault: str | None = None
+    vault_address: str | None = None
+    vault_token: str | None = None
+    vault_token_file: str | None = None
+    vault_namespace: str | None = None
     log_format: Literal["auto", "console", "json"] = "auto"
     log_level: Literal["debug", "info", "warning", "error"] = "info"
 
@@ -178,7 +191,7 @@ def load(
         ({k: v for k, v in flags.items() if v is not None}, "the flag --{flag}"),
     ):
         values |= layer
-        sources |= {n: source.format(n, env=_PREFIX + n.upper(), flag=n.replace("_", "-")) for n in layer}
+        sources |= {n: source.format(n, env=PREFIX + n.upper(), flag=n.replace("_", "-")) for n in layer}
     return _checked(values, sources)
 
 
@@ -193,9 +206,9 @@ def _from_environment(environ: Mapping[str, str]) -> dict[str, Any]:
     names = [
         name
         for name in environ
-        if name.startswith(_PREFIX) and name != _EVALUATOR and not name.startswith(_TESTS)
+        if name.startswith(PREFIX) and name != _EVALUATOR and not name.startswith(_TESTS)
     ]
-    return {name.removeprefix(_PREFIX).lower(): environ[name] for name in names}
+    return {name.removeprefix(PREFIX).lower(): environ[name] for name in names}
 
 
 def mql_evaluator(environ: Mapping[str, str] = os.environ) -> Literal["generated", "reference"]:

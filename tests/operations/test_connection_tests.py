@@ -145,3 +145,14 @@ def test_who_tested_what_is_in_the_audit_log(asked: Any, server: SchemaRegistryS
     assert [event["activity_name"] for event in events] == ["Create", "test", "test", "Update"]
     assert all(event["status"] == "Success" for event in events), "the test did what it was asked for"
     assert not [text for text in texts if RIGHT in str(text) or WRONG in str(text)]
+
+
+def test_references_to_secrets_are_resolved_for_a_test(
+    asked: Any, server: SchemaRegistryServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("APP_PASSWORD", RIGHT)
+    allowing = asked.set(references_env="APP_")
+    allowing("createGroupStreamConnection", body(server, "${env:APP_PASSWORD}"))
+    assert codes(allowing(TEST, connectionName="r"))[-1] == ("authenticate", "OK")
+    with pytest.raises(UserError, match="password: the reference to a variable .* is not allowed"):
+        asked.set(references_env="X_")(TEST, connectionName="r")

@@ -7,11 +7,12 @@ from typing import Any
 import msgspec
 
 from brookmill.connections import Opening, Probeable
+from brookmill.connections.references import resolved
 from brookmill.domain.connection import Connection
 from brookmill.domain.names import new_id
 from brookmill.domain.principal import STREAM_MANAGERS
 from brookmill.domain.workspace import Workspace
-from brookmill.errors import UserError
+from brookmill.errors import ConnectionFailed, UserError
 from brookmill.operations import Call, operation
 from brookmill.operations.answer import answer
 from brookmill.operations.body import Body
@@ -92,6 +93,10 @@ def _split(body: Body) -> tuple[Body, Body]:
 
 def _tested(call: Call, connection: Connection, wanted: Body, opening: Opening) -> Any:
     """The report. Every test of whatever origin passes through here; who asked for it the audit log knows."""
+    try:
+        connection = resolved(connection, call.settings)
+    except ConnectionFailed as e:
+        raise UserError("VALIDATION_ERROR", str(e)) from None
     if not isinstance(connection, Probeable):
         raise TypeError(f"nobody knows how to test a {connection.type}")
     options = wanted.into(connection.probe_options)

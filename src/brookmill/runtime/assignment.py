@@ -10,6 +10,7 @@ import msgspec
 
 from brookmill.config import Settings
 from brookmill.connections.cluster import Cluster
+from brookmill.connections.references import resolved
 from brookmill.domain.connection import Connection
 from brookmill.domain.processor import Processor, State
 from brookmill.domain.tier import tier_limits
@@ -17,7 +18,7 @@ from brookmill.mql.ejson import parse_json
 from brookmill.mql.values import Value
 from brookmill.runtime.messages import Start
 from brookmill.store import Session, Store
-from brookmill.store.connections import settings_of
+from brookmill.store.connections import kept, settings_of
 
 
 def assignment(
@@ -30,22 +31,36 @@ def assignment(
 ) -> Start | None:
     """``start_at``: BSON values, where to begin without a checkpoint.
 
-    None when the processor is gone, not started, or of another generation by now.
+    None when the processor is gone, not started, or of another generation by now. Raises ConnectionFailed
+    when a reference to a secret cannot be resolved.
     """
     with store.read() as session:
         processor = session.processor_by_id(processor_id)
         if processor is None or (processor.generation, processor.state) != (generation, State.STARTED):
             return None
-        return _start(session, processor, settings, start_at)
+        start = _start(session, processor, settings, start_at)
+    return None if start is None else _resolved(start, settings)
 
 
 def trial(store: Store, processor: Processor, settings: Settings) -> Start:
-    """For an ephemeral processor, which is in no store. Raises KeyError when its workspace is gone."""
+    """For an ephemeral processor, which is in no store. Raises ConnectionFailed likewise.
+
+    Raises KeyError when its workspace is gone.
+    """
     with store.read() as session:
         start = _start(session, processor, settings, None)
     if start is None:
         raise KeyError(processor.workspace_id)
-    return msgspec.structs.replace(start, ephemeral=True)
+    return msgspec.structs.replace(_resolved(start, settings), ephemeral=True)
+
+
+def _resolved(start: Start, settings: Settings) -> Start:
+    """With secrets that are kept elsewhere; whoever has them may be slow, so no snapshot is held."""
+    connections = {
+        name: settings_of(resolved(kept(data), settings)) if b"${" in data else data
+        for name, data in start.connections.items()
+    }
+    return msgspec.structs.replace(start, connections=connections)
 
 
 def _start(

@@ -13,7 +13,10 @@ from brookmill.runtime.channel import Channel
 from brookmill.runtime.messages import ToSupervisor, ToWorker
 
 #: Settings of the server that a worker has no business to know.
-_PRIVATE = ("BROOKMILL_MASTER_KEY", "BROOKMILL_MASTER_KEY_FILE", "BROOKMILL_DATABASE")
+_PRIVATE = (
+    *("BROOKMILL_MASTER_KEY", "BROOKMILL_MASTER_KEY_FILE", "BROOKMILL_DATABASE"),
+    *("BROOKMILL_VAULT_TOKEN", "BROOKMILL_VAULT_TOKEN_FILE"),
+)
 
 
 class Worker(Protocol):

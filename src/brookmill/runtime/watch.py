@@ -13,6 +13,7 @@ import structlog
 from brookmill.clock import Clock
 from brookmill.config import Settings
 from brookmill.domain.processor import Processor, State
+from brookmill.errors import ConnectionFailed
 from brookmill.runtime.assignment import assignment
 from brookmill.runtime.audience import Audience
 from brookmill.runtime.launcher import Launcher, Worker
@@ -139,7 +140,12 @@ class Watch:
 
     def _life(self) -> Failed | None:
         """One worker from launch to end; None when it ended as it was told."""
-        start = assignment(self._store, self._id, self._generation, self._settings, start_at=self._start_at)
+        try:
+            start = assignment(
+                self._store, self._id, self._generation, self._settings, start_at=self._start_at
+            )
+        except ConnectionFailed as e:
+            return Failed(error=str(e), kind="connection" if e.retry else "user", code=e.code, name=e.name)
         if start is None:
             self._ending.set()
             return None
