@@ -154,5 +154,5 @@ def test_references_to_secrets_are_resolved_for_a_test(
     allowing = asked.set(references_env="APP_")
     allowing("createGroupStreamConnection", body(server, "${env:APP_PASSWORD}"))
     assert codes(allowing(TEST, connectionName="r"))[-1] == ("authenticate", "OK")
-    with pytest.raises(UserError, match="password: the reference to a variable .* is not allowed"):
+    with pytest.raises(UserError, match=r"password: the reference to a variable .* is not allowed"):
         asked.set(references_env="X_")(TEST, connectionName="r")
