@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -204,3 +206,8 @@ def test_a_partition_that_is_being_read_is_waited_for() -> None:
 def test_every_cause_has_a_remedy_and_a_condition() -> None:
     assert len(CAUSES) >= 18
     assert all(one.remedy.endswith((".", "gone.")) and one.look.__doc__ for one in CAUSES.values())
+
+
+def test_the_page_lists_every_cause() -> None:
+    page = (Path(__file__).parents[2] / "docs/explain.md").read_text("utf-8")
+    assert set(re.findall(r"(?m)^\| `([A-Z_]+)`", page)) == set(CAUSES)

@@ -35,6 +35,7 @@ app.command("brookmill.cli.terminal:run", name="run", help="Play a pipeline to t
 app.command("brookmill.cli.shell:shell", name="shell", help="Start mongosh on the running server.")
 app.command("brookmill.cli.cases:check", name="test", help="Test pipelines as flow files say.")
 app.command("brookmill.cli.lint:lint", name="lint", help="Look for mistakes in pipelines and connections.")
+app.command("brookmill.cli.explain:explain", name="explain", help="Show how a pipeline is planned.")
 app.command("brookmill.cli.access:app", name="access", help="Who may enter: keys, accounts, users.")
 app.command("brookmill.cli.clusters:app", name="clusters", help="The MongoDB clusters behind cluster names.")
 app.command("brookmill.cli.audit:app", name="audit", help="The audit log: whether it is what it was.")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -38,12 +38,8 @@ class Plan:
     @property
     def code(self) -> str:
         """Generated source text, with what its names stand for; for people, not for machines."""
-        accepts: Form = "document" if self.sink is None else "json"
-        encoding = RELAXED if self.sink is None else self.sink.encoding
         texts = []
-        for index, link in enumerate(self.links):
-            timing: Any = getattr(link.window, "timing", None)
-            segment = Segment(link, accepts, encoding, bool(timing and timing.processing_time))
+        for index, segment in enumerate(self.segments()):
             for way in ("json", "documents") if index == 0 else ("documents",):
                 source = segment.write(way)
                 names = [
@@ -51,6 +47,14 @@ class Plan:
                 ]
                 texts.append("\n".join([f"# link {index}, {way}", *names, source.text]))
         return "\n\n".join(texts) + "\n"
+
+    def segments(self) -> Iterator[Segment]:
+        """What code is written from, one a link, as for a sink that takes JSON."""
+        accepts: Form = "document" if self.sink is None else "json"
+        encoding = RELAXED if self.sink is None else self.sink.encoding
+        for link in self.links:
+            timing: Any = getattr(link.window, "timing", None)
+            yield Segment(link, accepts, encoding, bool(timing and timing.processing_time))
 
     def operator(self, position: int) -> str:
         """The name of an operator in dead letters and statistics; 0 is the source."""

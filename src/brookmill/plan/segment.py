@@ -21,7 +21,7 @@ from brookmill.mql.dates import INSTANTS, event_time
 from brookmill.mql.ejson import MAX_DEPTH, may_be_deep
 from brookmill.mql.encoding import RELAXED, Encoding, encoder, quick_encoder, write_date
 from brookmill.mql.expression import Call, Expression
-from brookmill.mql.shape import Overlaid, Plain, Shape
+from brookmill.mql.shape import Overlaid, Plain, Shape, Trie
 from brookmill.mql.size import MAX_DOCUMENT, bounded_document
 from brookmill.mql.values import DATETIME_MAX_MS, INT32_MAX, date_from_ms
 from brookmill.plan.decoding import Detour, Projected, Recorder, projected_decoder
@@ -78,6 +78,15 @@ class Segment:
         code = Code(shape, indent=3)
         self._write_body(code)
         return self._framed(code, way, decode, projected=isinstance(shape, Projected))
+
+    @functools.cached_property
+    def reads(self) -> Trie | None:
+        """The fields of its documents that the code reads, where documents are JSON; None: the whole of
+        each.
+        """
+        recorder = Recorder()
+        self._write_body(Code(recorder, indent=3))
+        return None if recorder.exposed else recorder.trie
 
     @functools.cached_property
     def derived(self) -> int | None:
