@@ -7,6 +7,8 @@ import contextlib
 import itertools
 from typing import Final
 
+from bson.errors import BSONError
+
 from brookmill.mql.values import Document
 from brookmill.wire.commands import Door
 from brookmill.wire.errors import CommandError
@@ -135,6 +137,6 @@ def _encoded(message: Message, answer: Document, number: int) -> bytes:
     """The answer as bytes; one that BSON cannot hold becomes a refusal."""
     try:
         return reply(message, answer, number)
-    except (ValueError, TypeError, OverflowError, RecursionError) as e:
+    except (BSONError, ValueError, TypeError, OverflowError, RecursionError) as e:
         text = f"the answer cannot be written as BSON: {type(e).__name__}"
         return reply(message, CommandError(text, 1).reply(), number)
