@@ -76,6 +76,7 @@ ALLOWED: dict[str, set[Role]] = {
     "createGroupStreamProcessor": M,
     "getGroupStreamProcessors": M,
     "getGroupStreamProcessor": M,
+    "explainGroupStreamProcessor": M,
     "updateGroupStreamProcessor": M,
     "deleteGroupStreamProcessor": M,
     "startGroupStreamProcessor": M,
