@@ -53,6 +53,9 @@ def weigh(operands: Sequence[Value], operator: str) -> None:
 
     Raises MQLError.
     """
+    growth = _OPEN.growth
+    if growth is None:
+        return
     items = Growth.CALL
     for operand in operands:
         kind = type(operand)
@@ -60,7 +63,9 @@ def weigh(operands: Sequence[Value], operator: str) -> None:
             items += len(operand)
         elif kind is str or isinstance(operand, bytes):
             items += len(operand) // Growth.CHARACTERS
-    charge(items, operator)
+    growth.spent += items  # as ``spend`` does, which is called too often here
+    if growth.spent > Growth.LIMIT:
+        growth.spend(0, operator)
 
 
 @functools.cache
@@ -91,7 +96,7 @@ class Growth:
     #: A quarter to half a second, in items copied.
     LIMIT: Final = 1 << 26
     #: What an operator costs in a loop, whatever it goes through.
-    CALL = 40
+    CALL: Final = 80
     #: What a step costs and a loop before its first one, in items copied; so many characters cost as one.
     STEP, LOOP, CHARACTERS = 112, 512, 16
     #: What it costs to visit an array or object, and an item of it.

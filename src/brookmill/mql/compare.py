@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import uuid
-from collections.abc import Callable
+from collections.abc import Callable, Generator, Sequence
 from decimal import Decimal
 from typing import Any
 
@@ -49,6 +49,20 @@ def order_key(value: Value) -> tuple[Any, ...]:
         return (10, 1, value)
     name = type_name(value)
     return (RANKS[name], *_KEYS[name](value))
+
+
+def order_keys(values: Sequence[Value], operator: str) -> Generator[tuple[Any, ...], None, None]:
+    """The keys of values that belong together, one after the other; to be closed when not all are taken.
+
+    Raises MQLError when all of them take too much.
+    """
+    outermost = enter_value(len(values), operator)
+    try:
+        for value in values:
+            yield order_key(value)
+    finally:
+        if outermost:
+            close_growth()
 
 
 def _number(value: Any) -> tuple[Any, ...]:

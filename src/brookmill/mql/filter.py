@@ -7,6 +7,7 @@ The operators of a test are predicates of one value; they register themselves in
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any, ClassVar, NamedTuple, Protocol, Self
 
@@ -20,6 +21,8 @@ from brookmill.mql.values import MISSING, Value, truthy
 from brookmill.registry import Registry
 
 MAX_DEPTH = 100
+#: Joined filters that are judged by the reference evaluator, as one.
+MANY = 100
 
 
 class Predicate(Protocol):
@@ -152,15 +155,42 @@ class Test:
 
 
 @dataclass(frozen=True, slots=True)
+class Whether:
+    """A filter as an expression: whether the document passes."""
+
+    filter: Filter
+
+    def evaluate(self, env: Env) -> Value:
+        return self.filter.matches(env)
+
+    def emit(self, code: Code) -> Val:
+        return Val(self.filter.emit(code), "bool", null=False, missing=False)
+
+
+@contextmanager
+def _together(filters: tuple[Filter, ...]) -> Iterator[None]:
+    """What many filters go through counts together."""
+    outermost = len(filters) > MANY and enter_value(len(filters), "the filter")
+    try:
+        yield
+    finally:
+        if outermost:
+            close_growth()
+
+
+@dataclass(frozen=True, slots=True)
 class Every:
     """``$and``, and the members of a filter."""
 
     filters: tuple[Filter, ...]
 
     def matches(self, env: Env) -> bool:
-        return all(one.matches(env) for one in self.filters)
+        with _together(self.filters):
+            return all(one.matches(env) for one in self.filters)
 
     def emit(self, code: Code) -> str:
+        if len(self.filters) > MANY:
+            return code.local(code.evaluate(Whether(self)), "b").text
         return _joined(code, " and ", [one.emit(code) for one in self.filters], "True")
 
 
@@ -171,9 +201,12 @@ class Some:
     filters: tuple[Filter, ...]
 
     def matches(self, env: Env) -> bool:
-        return any(one.matches(env) for one in self.filters)
+        with _together(self.filters):
+            return any(one.matches(env) for one in self.filters)
 
     def emit(self, code: Code) -> str:
+        if len(self.filters) > MANY:
+            return code.local(code.evaluate(Whether(self)), "b").text
         return _joined(code, " or ", [one.emit(code) for one in self.filters], "False")
 
 

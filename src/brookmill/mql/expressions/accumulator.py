@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from brookmill.mql.code import Code, Val
-from brookmill.mql.compare import compare
+from brookmill.mql.compare import order_keys
 from brookmill.mql.expression import EXPRESSIONS, Env, Expression, Parser, operator
 from brookmill.mql.numbers import CONTEXT, DECIMAL, Total, from_decimal, is_number, to_float, total
 from brookmill.mql.statistics import deviation, parse_shares, percentiles
@@ -34,11 +34,12 @@ def avg(*values: Value) -> Value:
 
 
 def _extreme(values: tuple[Value, ...], sense: int) -> Value:
-    best: Value = None
-    for value in _values(values):
-        if not nullish(value) and (best is None or compare(value, best) == sense):
-            best = value
-    return best
+    items = [value for value in _values(values) if not nullish(value)]
+    if not items:
+        return None
+    keys = list(order_keys(items, "a comparison"))
+    best = max(keys) if sense > 0 else min(keys)
+    return items[keys.index(best)]
 
 
 @operator("$max")

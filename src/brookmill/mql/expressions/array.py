@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from contextlib import closing
+
 from brookmill.mql.bounds import Growth, bounded_items, charge
-from brookmill.mql.compare import equal
+from brookmill.mql.compare import equal, order_key, order_keys
 from brookmill.mql.errors import MQLError
 from brookmill.mql.expression import Expression, Parser, operator
 from brookmill.mql.numbers import whole, width
@@ -73,7 +75,11 @@ def in_(value: Value, array: Value) -> bool:
     if not isinstance(array, list):
         raise MQLError(f"$in requires an array as a second argument, found: {type_name(array)}", 40081)
     charge(len(array) * Growth.STEP, "$in")
-    return any(equal(value, item) for item in array)
+    if type(value) is str:
+        return any(equal(value, item) for item in array)
+    wanted = order_key(value)
+    with closing(order_keys(array, "$in")) as keys:
+        return wanted in keys
 
 
 @operator("$concatArrays", result="array")
@@ -147,7 +153,6 @@ def index_of_array(array: Value, value: Value, start: Value = 0, end: Value = IN
     if min(bounds) < 0:
         raise MQLError("$indexOfArray requires a nonnegative starting and ending index", 40097)
     charge(len(array) * Growth.STEP, "$indexOfArray")
-    for at in range(bounds[0], min(bounds[1], len(array))):
-        if equal(array[at], value):
-            return at
-    return -1
+    wanted = order_key(value)
+    with closing(order_keys(array[bounds[0] : bounds[1]], "$indexOfArray")) as keys:
+        return next((at for at, key in enumerate(keys, bounds[0]) if key == wanted), -1)

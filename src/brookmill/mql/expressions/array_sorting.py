@@ -6,7 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from brookmill.mql.code import Code, Val
-from brookmill.mql.compare import order_key
+from brookmill.mql.compare import order_keys
 from brookmill.mql.errors import MQLError
 from brookmill.mql.expression import EXPRESSIONS, Codes, Constant, Env, Expression, Parser, operator
 from brookmill.mql.numbers import is_number, to_float, whole
@@ -41,7 +41,9 @@ def _at(value: Value, names: tuple[str, ...]) -> Value:
 def _sorted(items: list[Value], order: Order) -> list[Value]:
     found = list(items)
     for names, sense in reversed(order.keys):
-        found.sort(key=lambda item: order_key(_at(item, names)), reverse=sense < 0)
+        keys = list(order_keys([_at(item, names) for item in found], "a sort"))
+        places = sorted(range(len(found)), key=keys.__getitem__, reverse=sense < 0)
+        found = [found[place] for place in places]
     return found
 
 
@@ -144,7 +146,9 @@ def last_n(n: Value, input_: Value) -> list[Value]:
 def _extreme(n: Value, array: Value, name: str, *, reverse: bool) -> list[Value]:
     count = _count(n, name)
     items = [item for item in _items(array, name) if item is not None]
-    return sorted(items, key=order_key, reverse=reverse)[:count]
+    keys = list(order_keys(items, name))
+    places = sorted(range(len(items)), key=keys.__getitem__, reverse=reverse)
+    return [items[place] for place in places[:count]]
 
 
 @operator("$minN", takes="members", result="array", codes=_N)

@@ -9,7 +9,7 @@ from __future__ import annotations
 from typing import Any
 
 from brookmill.mql.bounds import bounded_items
-from brookmill.mql.compare import order_key
+from brookmill.mql.compare import order_keys
 from brookmill.mql.errors import MQLError
 from brookmill.mql.expression import Codes, operator
 from brookmill.mql.values import Value, nullish, truthy, type_name
@@ -26,8 +26,8 @@ def _array(value: Value, name: str, code: int) -> list[Value]:
 def _set(items: list[Value]) -> dict[Any, Value]:
     """The different items by their keys."""
     found: dict[Any, Value] = {}
-    for item in items:
-        found.setdefault(order_key(item), item)
+    for key, item in zip(order_keys(items, "a set operator"), items, strict=True):
+        found.setdefault(key, item)
     return found
 
 
