@@ -18,16 +18,19 @@ def add_networks(session: Session, group_id: str, region: str = "VIRGINIA_USA") 
     link = PrivateLink(id=LINK, group_id=group_id, target=target, created=0.0)
     session.networks.add_link(link)
     session.networks.add_link(msgspec.structs.replace(link, id=OTHER_LINK))
-    session.networks.add_peering(
-        VpcPeering(
-            id="5" * 24,
-            group_id=group_id,
-            name="pcx-00000000000000005",
-            region=region,
-            requester_account_id="555555555555",
-            requester_vpc_id="vpc-00000000000000005",
-            requester_cidr="10.0.0.0/16",
-            created=0.0,
-            accepted=0.0,
-        )
+    session.networks.add_peering(peering(group_id, 5, region))
+
+
+def peering(group_id: str, digit: int, region: str = "VIRGINIA_USA") -> VpcPeering:
+    """A peering that was accepted long ago; every digit makes another one."""
+    return VpcPeering(
+        id=f"{digit}" * 24,
+        group_id=group_id,
+        name=f"pcx-0000000000000000{digit}",
+        region=region,
+        requester_account_id=f"{digit}" * 12,
+        requester_vpc_id=f"vpc-0000000000000000{digit}",
+        requester_cidr="10.0.0.0/16",
+        created=0.0,
+        accepted=0.0,
     )
