@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from typing import Any
+from uuid import uuid4
 
 import pytest
 import servers
@@ -39,14 +40,14 @@ def client(request: pytest.FixtureRequest, served: Served) -> Iterator[Any]:
 
 
 def test_workspaces(client: Any, served: Served) -> None:
-    name = f"sdk-{len(client.streams.list_group_stream_workspaces(served.own.id).results)}"
+    name = f"sdk-{uuid4().hex[:12]}"
     region = {"cloudProvider": "AWS", "region": "VIRGINIA_USA"}
     body = models.StreamsTenant.model_validate({"name": name, "dataProcessRegion": region})
     made = client.streams.create_group_stream_workspace(served.own.id, body)
     assert made.name == name
     read = client.streams.get_group_stream_workspace(served.own.id, name, include_connections=True)
     assert read.connections == []
-    listed = client.streams.list_group_stream_workspaces(served.own.id)
+    listed = client.streams.list_group_stream_workspaces(served.own.id, items_per_page=500)
     assert name in {workspace.name for workspace in listed.results}
     assert client.streams.delete_group_stream_workspace(served.own.id, name) == {}
     with pytest.raises(sdk.AtlasApiError) as caught:

@@ -14,6 +14,7 @@ from typing import Any
 
 import httpx
 import pytest
+from servers import wait_until
 
 from brookmill.clock import SystemClock
 from brookmill.config import Settings
@@ -122,6 +123,10 @@ class Trial:
     def start(self) -> Any:
         return server(self.data, rate_limit=0, log_level="warning")
 
+    @property
+    def acknowledged(self) -> int:
+        return sum(writer.acknowledged for writer in self.writers)
+
     def prepare(self) -> None:
         """A workspace and a token: both are acknowledged, so both must outlive every crash."""
         with self.start() as running:
@@ -146,7 +151,9 @@ class Trial:
             for writer in self.writers:
                 threads.append(threading.Thread(target=writer.run, args=(url, self.token)))
                 threads[-1].start()
-            time.sleep(self.chance.uniform(0.02, 0.4))
+            before = self.acknowledged
+            wait_until(lambda: self.acknowledged > before, what="a first write")
+            time.sleep(self.chance.uniform(0.0, 0.4))
             running.process.kill()
             running.process.wait()
             for thread in threads:

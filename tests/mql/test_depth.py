@@ -9,7 +9,9 @@ import pytest
 
 from brookmill.clock import VirtualClock
 from brookmill.connections import Batch
+from brookmill.mql import PlanError
 from brookmill.mql.ejson import MAX_DEPTH, may_be_deep
+from brookmill.mql.filter import parse_filter
 from brookmill.mql.values import deeper_than
 from brookmill.plan import plan
 
@@ -66,3 +68,8 @@ def test_windows_keep_nothing_that_a_checkpoint_cannot_hold(text: bytes, referen
     again.restore(bson.decode(bson.encode(program.snapshot())))
     output, _ = again.push(Batch([b'{"n":0}'], [10**6]))
     assert output.values == [b'{"_id":0,"all":[[[[null]]]]}']
+
+
+def test_an_operand_of_a_filter_that_is_nested_too_deeply_is_refused_with_the_pipeline() -> None:
+    with pytest.raises(PlanError, match="nested too deeply"):
+        parse_filter({"a": nested(5_000)})

@@ -100,7 +100,7 @@ class Growth:
     #: What a step costs and a loop before its first one, in items copied; so many characters cost as one.
     STEP, LOOP, CHARACTERS = 112, 512, 16
     #: What it costs to visit an array or object, and an item of it.
-    VISIT, ITEM = 384, 16
+    VISIT, ITEM = 640, 16
 
     __slots__ = ("spent",)
 

@@ -73,7 +73,7 @@ def encoder(encoding: Encoding = RELAXED) -> Callable[[Value], bytes]:
         except (TypeError, RecursionError):
             return exact(value)
         # What JSON has no number for shows as null in the quick text.
-        return exact(value) if b"null" in text else text
+        return exact(value) if b"null" in text and _has_non_finite(value) else text
 
     return encode
 
@@ -95,6 +95,22 @@ def faithful(value: Value) -> bytes:
 def _faithful(value: Value, kind: str) -> Any:
     small = kind == "long" and INT32_MIN <= value <= INT32_MAX
     return _canonical(value, kind) if small else _relaxed(value, kind)
+
+
+def _has_non_finite(value: Value) -> bool:
+    """Whether there is a double in it that JSON has no number for; shared parts are seen once."""
+    waiting: list[Any] = [[value]]
+    seen: set[int] = set()
+    while waiting:
+        one = waiting.pop()
+        for part in one.values() if isinstance(one, dict) else one:
+            if type(part) is float:
+                if not math.isfinite(part):
+                    return True
+            elif isinstance(part, (dict, list, tuple)) and id(part) not in seen:
+                seen.add(id(part))
+                waiting.append(part)
+    return False
 
 
 def exact_encoder(encoding: Encoding) -> Callable[[Value], bytes]:

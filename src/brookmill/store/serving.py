@@ -5,9 +5,10 @@ from __future__ import annotations
 import fcntl
 import os
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 
 from sqlalchemy import Engine, text
+from sqlalchemy.exc import SQLAlchemyError
 
 from brookmill.store.database import StoreError
 
@@ -41,7 +42,13 @@ def _postgresql(engine: Engine) -> Iterator[None]:
     try:
         if not connection.execute(text("SELECT pg_try_advisory_lock(:lock)"), lock).scalar_one():
             raise StoreError(_TAKEN)
-        yield
+        try:
+            yield
+        finally:
+            with suppress(
+                SQLAlchemyError
+            ):  # a session takes a moment to end, and the next server may be waiting
+                connection.execute(text("SELECT pg_advisory_unlock(:lock)"), lock)
     finally:
         connection.invalidate()  # the session ends, and with it the lock
         connection.close()

@@ -283,5 +283,6 @@ def test_a_call_that_is_under_way_when_it_closes_is_waited_for(cloud: Cloud, fun
     with asker(cloud, function, parallelism=2) as asking:
         thread = threading.Thread(target=asking.ask, args=[Output([{"wait": 0.3}, {"wait": 0.3}])])
         thread.start()
+        wait_until(lambda: len(asking._threads._threads) == 2, what="two calls under way")  # type: ignore[union-attr]
     thread.join(10)
     assert not thread.is_alive()

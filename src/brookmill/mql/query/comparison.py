@@ -11,6 +11,7 @@ from bson import MaxKey, MinKey, Regex
 from brookmill.mql import lanes
 from brookmill.mql.code import Code, Val
 from brookmill.mql.compare import order_key, rank
+from brookmill.mql.errors import MQLError
 from brookmill.mql.filter import PREDICATES, Filter, FilterParser, Not, Predicate, Some, Test
 from brookmill.mql.values import MISSING, Value
 
@@ -57,7 +58,13 @@ def _register(name: str) -> None:
     def parse(operand: Value, parser: FilterParser) -> Predicate:
         if isinstance(operand, Regex) and name != "$eq":
             raise parser.wrong(f"Can't have RegEx as arg to predicate over field '{'.'.join(parser.names)}'.")
-        return Comparison(name, operand, order_key(operand))
+        try:
+            key = order_key(operand)
+        except RecursionError:
+            raise parser.wrong(f"the operand of {name} is nested too deeply", 15) from None
+        except MQLError as e:
+            raise parser.wrong(str(e), e.code) from e
+        return Comparison(name, operand, key)
 
 
 for _name in _WANTED:
