@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Iterator
 
 import aws_server
@@ -9,7 +10,11 @@ import azure_server
 import kafka_broker
 import pytest
 import servers
+import structlog
 import token_endpoint
+
+# Threads of servers log whenever they like: never into what a test reads as its command's output.
+structlog.configure(logger_factory=structlog.PrintLoggerFactory(sys.__stderr__))
 
 
 @pytest.fixture(scope="session")

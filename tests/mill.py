@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import msgspec
 import psutil
@@ -17,10 +17,30 @@ from brookmill.domain.connection import Connection
 from brookmill.domain.processor import Processor, State
 from brookmill.domain.workspace import DataProcessRegion, Group, Organization, Workspace
 from brookmill.runtime import Supervisor
+from brookmill.runtime.launcher import LocalLauncher, LocalWorker
 from brookmill.store import Store
 
 ORG, GROUP, WORKSPACE = "a" * 24, "b" * 24, "c" * 24
 PROCESSOR = "d" * 24
+
+
+@dataclass
+class Recorder:
+    """Launches workers as ever, and knows them from those of another test that are still ending."""
+
+    workers: list[LocalWorker] = field(default_factory=list)
+
+    def launch(self) -> LocalWorker:
+        self.workers.append(LocalLauncher().launch())
+        return self.workers[-1]
+
+    def running(self) -> psutil.Process | None:
+        """The newest worker, if it lives."""
+        try:
+            newest = psutil.Process(self.workers[-1].pid)
+            return newest if newest.status() != psutil.STATUS_ZOMBIE else None
+        except (IndexError, psutil.NoSuchProcess):
+            return None
 
 
 @dataclass
@@ -31,6 +51,7 @@ class Mill:
     settings: Settings
     store: Store
     supervisor: Supervisor
+    launcher: Recorder
 
     def connect(self, name: str, connection: Connection) -> None:
         kept = msgspec.structs.replace(
@@ -87,21 +108,7 @@ class Mill:
 
     def worker(self) -> psutil.Process:
         """Its process, once it is there."""
-
-        (worker,) = wait_until(workers, what="the worker")
-        return psutil.Process(worker.pid)
-
-
-def workers() -> list[psutil.Process]:
-    """The processes of all workers that live."""
-    return [p for p in psutil.Process().children() if _works(p)]
-
-
-def _works(process: psutil.Process) -> bool:
-    try:
-        return "brookmill.runtime.worker" in process.cmdline()
-    except psutil.Error:  # gone, or about to be
-        return False
+        return cast("psutil.Process", wait_until(self.launcher.running, what="the worker"))
 
 
 def opened(directory: Path, clock: Clock | None = None, **settings: Any) -> Mill:
@@ -115,4 +122,5 @@ def opened(directory: Path, clock: Clock | None = None, **settings: Any) -> Mill
             session.add_organization(Organization(id=ORG, name="o", created=0))
             session.add_group(Group(id=GROUP, org_id=ORG, name="g", created=0))
             session.add_workspace(Workspace(id=WORKSPACE, group_id=GROUP, name="w", region=region, created=0))
-    return Mill(directory, chosen, store, Supervisor(store, clock, chosen))
+    launcher = Recorder()
+    return Mill(directory, chosen, store, Supervisor(store, clock, chosen, launcher=launcher), launcher)

@@ -24,7 +24,7 @@ import aws_server
 import azure_server
 import pub_sub_server
 import pytest
-from mill import PROCESSOR, Mill, opened, workers
+from mill import PROCESSOR, Mill, opened
 from pub_sub_server import OTHER, PROJECT, PubSub
 from servers import Broker, Endpoint, wait_until
 
@@ -324,10 +324,9 @@ def written(way: Way, count: int, over: float) -> threading.Thread:
 
 def killed(mill: Mill, chance: random.Random) -> None:
     """Kill the worker a moment after it came, in the middle of whatever it does."""
-    wait_until(workers, what="the worker")
+    worker = mill.worker()
     time.sleep(chance.uniform(0, 0.8))
-    for worker in workers():
-        worker.kill()
+    worker.kill()
 
 
 def judge(tags: Sequence[Tag], count: int, way: Way) -> None:

@@ -101,10 +101,10 @@ def test_a_failure_ends_the_climb() -> None:
     assert run(Odd(error=ConnectionFailed("no"))).steps[-1].code == "FAILED"
 
 
-def test_a_bug_is_told_without_its_words(capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_bug_is_told_without_its_words(capfd: pytest.CaptureFixture[str]) -> None:
     report = run(Odd(error=RuntimeError("hush-hush")))
     assert (report.steps[-1].step, report.steps[-1].code) == ("read", "UNEXPECTED")
-    printed = capsys.readouterr()
+    printed = capfd.readouterr()
     assert "RuntimeError" in printed.out + printed.err
     assert "hush" not in printed.out + printed.err + repr(report)
 

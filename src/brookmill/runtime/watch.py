@@ -155,8 +155,9 @@ class Watch:
             if self._ending.is_set():
                 worker.kill()
         try:
+            asked = self._clock.monotonic()
             worker.channel.send(start)
-            last = self._listen(worker)
+            last = self._listen(worker, asked)
         except (EOFError, msgspec.DecodeError):
             last = None
         finally:
@@ -168,9 +169,9 @@ class Watch:
             return Failed(error=f"The worker ended unexpectedly with status {status}", kind="internal")
         return last if isinstance(last, Failed) else None
 
-    def _listen(self, worker: Worker) -> ToSupervisor | None:
+    def _listen(self, worker: Worker, started: float) -> ToSupervisor | None:
         """The worker's last word; None when it fell silent. Raises EOFError when it hung up."""
-        heard = started = self._clock.monotonic()
+        heard = started
         while True:
             message = worker.channel.receive(_LOOK)
             now = self._clock.monotonic()

@@ -44,8 +44,10 @@ _ALERT = "SSL alert number"
 _UNBELIEVED = "certificate verify failed"
 #: In the text of an error, in small letters: the broker knows another way to log in.
 _NO_MECHANISM = ("unsupported sasl mechanism", "not supported by broker", "mechanism handshake failed")
-#: What brokers that break off at once are taken for.
-_UNFIT = "security.protocol"
+#: In the text of an error, in small letters: the broker hung up on a client that speaks otherwise than it
+#: expects. Which it is depends on who is faster: the broker in hanging up or the client in writing on.
+_UNFIT = ("security.protocol", "broken pipe", "reset by peer")
+_ADVICE = "does security.protocol fit the brokers?"
 
 
 def hopeless(error: KafkaError) -> bool:
@@ -105,7 +107,7 @@ def fault_of(error: KafkaError) -> Fault | None:
         case Code._UNKNOWN_TOPIC | Code.UNKNOWN_TOPIC_OR_PART | Code.TOPIC_EXCEPTION:
             return "NOT_FOUND"
         case Code._TRANSPORT | Code._TIMED_OUT | Code._ALL_BROKERS_DOWN:
-            return "PROTOCOL" if _UNFIT in text else "NO_ANSWER"
+            return "PROTOCOL" if any(word in text for word in _UNFIT) else "NO_ANSWER"
     return None
 
 
@@ -196,12 +198,15 @@ class Trouble:
     def _silent(self, what: str, error: KafkaError) -> ConnectionFailed:
         """The failure of brokers that give no answer to ``error``'s question."""
         if self._latest is None:
-            failure = failed(what, error, f"{error.str()} (does security.protocol fit the brokers?)")
+            failure = failed(what, error, f"{error.str()} ({_ADVICE})")
             if self._down is not None:  # they take connections, and hang up
                 failure.fault = "PROTOCOL"
             return failure
-        failure = failed(what, error, f"{error.str()} ({self._latest.str()})")
-        failure.fault = fault_of(self._latest)
+        fault, heard = fault_of(self._latest), self._latest.str()
+        if fault == "PROTOCOL" and "security.protocol" not in heard:
+            heard = f"{heard}: {_ADVICE}"
+        failure = failed(what, error, f"{error.str()} ({heard})")
+        failure.fault = fault
         return failure
 
     def _end(self, what: str) -> None:
