@@ -114,8 +114,9 @@ class Settings(Outside, frozen=True, kw_only=True, forbid_unknown_fields=True):
     data directory, "own" takes ``tls_certificate`` and ``tls_key`` (PEM files). ``trust_forwarded``: believe
     the X-Forwarded headers of a proxy in front. ``lenient_versions``: unknown version dates round down and
     plain JSON means newest. ``missing_role_status``: 401 or 403 when a role is missing. ``updates``:
-    what a PATCH of a connection does while a running processor uses it. ``rate_limit``: calls a minute and
-    project, 0 for none. ``max_body``: bytes. ``checkpoint_interval`` and ``heartbeat_timeout`` in seconds.
+    what a PATCH of a connection does while a running processor uses it. ``rollout_watch``: seconds that each
+    processor is watched after it has taken up such a change. ``rate_limit``: calls a minute and project, 0
+    for none. ``max_body``: bytes. ``checkpoint_interval`` and ``heartbeat_timeout`` in seconds.
     ``retry_budget``: seconds of restarts with growing pauses before a processor is FAILED. ``sample_rate``:
     documents a second of a sample source. ``metrics_names``: /metrics, which needs no credentials, tells
     names of workspaces and processors and not only ids; in a development server it always does. ``tiers``:
@@ -140,7 +141,8 @@ class Settings(Outside, frozen=True, kw_only=True, forbid_unknown_fields=True):
     trust_forwarded: bool = False
     lenient_versions: bool = False
     missing_role_status: Literal[401, 403] = 401
-    updates: Literal["refuse", "next-start"] = "refuse"
+    updates: Literal["refuse", "next-start", "rolling"] = "refuse"
+    rollout_watch: Positive = 5.0
     rate_limit: Annotated[int, msgspec.Meta(ge=0)] = 1200
     max_body: Annotated[int, msgspec.Meta(gt=0)] = 17 * 1024 * 1024
     checkpoint_interval: Positive = 60.0

@@ -61,6 +61,15 @@ CODES: dict[str, tuple[int, str]] = {
         409,
         "Stream Kafka connection {0} is currently deploying. Please retry the request later.",
     ),
+    "STREAM_CONNECTION_IS_ROLLING_OUT": (
+        409,
+        "A change of stream connection {0} is being rolled out: {1}. Please retry when it has ended.",
+    ),
+    "STREAM_CONNECTION_TEST_FAILED": (
+        409,
+        "Stream connection {0} was not changed: its test failed at {1} with {2}: {3}.",
+    ),
+    "STREAM_ROLLOUT_NOT_FOUND": (404, "No rollout with ID {0} exists in stream workspace {1}."),
     "STREAM_CONNECTION_REVISION_NOT_FOUND": (404, "Stream connection {0} has no revision {1}."),
     "STREAM_NETWORKING_CANNOT_BE_MODIFIED": (400, "Stream networking cannot be modified."),
     "STREAM_FAILOVER_CONNECTION_NOT_FOUND": (

@@ -69,6 +69,8 @@ ALLOWED: dict[str, set[Role]] = {
     "rollBackGroupStreamConnection": M,
     "getGroupStreamConnectionUsedBy": M,
     "planGroupStreamConnectionUpdate": M,
+    "listGroupStreamRollouts": M,
+    "getGroupStreamRollout": M,
     # logs
     "downloadGroupStreamAuditLogs": R,
     "downloadGroupStreamOperationalLogs": R,

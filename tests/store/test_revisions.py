@@ -99,7 +99,8 @@ def test_what_was_kept_before_there_were_revisions_gets_a_first_one(
     store.close()
     engine = connect(url_of(settings))
     rows("UPDATE connections SET name = 'moved' WHERE name = 'torn'")
-    for table in ("connection_revisions", "replies", "audit_records", "audit_head", "operational_log"):
+    later = ("rollout_steps", "rollouts", "operational_log", "audit_head", "audit_records", "replies")
+    for table in (*later, "connection_revisions"):
         rows(f"DROP TABLE {table}")
     rows("ALTER TABLE connections DROP COLUMN revision")
     with writing(engine) as connection:

@@ -82,6 +82,13 @@ def dry_run(call: Call, group_id: str, tenant_name: str, connection_name: str) -
     return _tested(call, now, wanted, opening)
 
 
+def report_on(call: Call, workspace: Workspace, connection: Connection) -> Any:
+    """How far ``connection`` leads, with nothing more tried."""
+    with call.store.read() as session:
+        opening = _opening(call, session, workspace, connection)
+    return _tested(call, connection, Body(b"", {}), opening)
+
+
 def _split(body: Body) -> tuple[Body, Body]:
     """A connection's body without its member ``try``, and that. Raises INVALID_JSON_ATTRIBUTE."""
     members = dict(body.members)

@@ -10,6 +10,7 @@ from brookmill.connections.kafka import Kafka
 from brookmill.domain.connection import Connection, settled
 from brookmill.domain.names import name_problem, new_id
 from brookmill.domain.principal import PROJECT_READERS, STREAM_MANAGERS, STREAM_READERS
+from brookmill.domain.rollout import Rollout
 from brookmill.domain.workspace import Workspace
 from brookmill.errors import UserError
 from brookmill.operations import Answered, Call, Page, operation
@@ -18,10 +19,11 @@ from brookmill.operations.body import Body
 from brookmill.operations.condition import check_match, tag
 from brookmill.operations.connection_body import created, updated
 from brookmill.operations.connection_tests import dry_run
-from brookmill.operations.connection_updates import refuse_in_use, replace
+from brookmill.operations.connection_updates import refuse_in_use, replace, try_out
 from brookmill.operations.lookup import find_revised, find_workspace
 from brookmill.operations.networking import check_networking
 from brookmill.operations.repetition import once
+from brookmill.operations.rollouts import accepted
 
 _LIST = "/groups/{groupId}/streams/{tenantName}/connections"
 _ONE = _LIST + "/{connectionName}"
@@ -104,22 +106,31 @@ def get_connection(call: Call, group_id: str, tenant_name: str, connection_name:
 def update_connection(call: Call, group_id: str, tenant_name: str, connection_name: str) -> Answered:
     """Change the members sent and keep the others, in the order of checks of the contract, c.2.
 
-    ``dryRun=true``, which is ours: nothing is kept, the connection is tested as it would be.
+    Ours: with ``dryRun=true`` nothing is kept, the connection is tested as it would be; ``updates`` says
+    how processors that use it take up the change.
     """
     if call.flag("dryRun"):
         return Answered(dry_run(call, group_id, tenant_name, connection_name))
     body = Body.attempt(call.body)  # others need not wait for its reading
+    try_out(call, group_id, tenant_name, connection_name, lambda _, __, kept: updated(kept, body()))
+    begun: list[Rollout] = []
 
     def write() -> Answered:
         workspace = find_workspace(session, group_id, tenant_name)
         kept, revision = find_revised(session, workspace, connection_name)
         check_match(call, connection_name, tag(kept, revision))
         now = updated(kept, body())
-        revision = replace(call, session, workspace, kept, now)
+        revision, rollout = replace(call, session, workspace, kept, now)
+        if rollout is not None:
+            begun.append(rollout)
+            return accepted(workspace, rollout, tag(now, revision))
         return Answered(answer(now, omit=frozenset({"state"})), tag=tag(now, revision))
 
     with call.store.write() as session:
-        return once(call, session, _UPDATE, write)
+        answered = once(call, session, _UPDATE, write)
+    for rollout in begun:
+        call.supervisor.rollouts.begin(rollout.id)
+    return answered
 
 
 @operation(

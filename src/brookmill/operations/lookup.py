@@ -2,13 +2,9 @@
 
 from __future__ import annotations
 
-import msgspec
-from msgspec import UNSET
-
 from brookmill.domain.connection import Connection
+from brookmill.domain.dependence import connections_used
 from brookmill.domain.names import is_name
-from brookmill.domain.options import options_of
-from brookmill.domain.pipeline import connections_of
 from brookmill.domain.processor import Processor, State
 from brookmill.domain.revision import Revision
 from brookmill.domain.workspace import Workspace
@@ -54,16 +50,10 @@ def find_processor(session: Session, workspace: Workspace, name: str) -> Process
     return processor
 
 
-def started_with(session: Session, workspace: Workspace, connection: str) -> list[str]:
-    """The names of the started processors whose pipeline or dead letter queue names the connection."""
+def started_with(session: Session, workspace: Workspace, connection: str) -> list[Processor]:
+    """The started processors whose pipeline or dead letter queue names the connection."""
     return [
-        processor.name
+        processor
         for processor in session.processors(workspace)
-        if processor.state == State.STARTED and connection in _used_by(processor)
+        if processor.state == State.STARTED and connection in connections_used(processor)
     ]
-
-
-def _used_by(processor: Processor) -> frozenset[str]:
-    queue = options_of(processor.options).dlq
-    own = () if queue is UNSET else (str(queue.connection_name),)
-    return connections_of(msgspec.json.decode(processor.pipeline)).union(own)

@@ -46,6 +46,12 @@ def once(call: Call, session: Session, operation: str, write: Callable[[], Answe
     return msgspec.json.decode(kept[1], type=Answered)
 
 
+def repeated(call: Call, session: Session) -> bool:
+    """Whether the key of this call is known, so that ``once`` answers without writing."""
+    key = call.headers.get(_HEADER)
+    return key is not None and session.replies.one(call.principal.id, key, call.clock.now()) is not None
+
+
 def _fingerprint(call: Call, operation: str) -> str:
     query = {name: value for name, value in call.query.items() if name not in _FORM}
     asked = msgspec.json.encode((operation, dict(call.path), query), order="sorted")

@@ -10,15 +10,17 @@ import msgspec
 from brookmill.domain.connection import Connection, settled
 from brookmill.domain.principal import STREAM_MANAGERS
 from brookmill.domain.revision import Revision, changes
+from brookmill.domain.rollout import Rollout
 from brookmill.domain.workspace import Workspace
 from brookmill.errors import UserError
 from brookmill.operations import Answered, Call, Page, operation
 from brookmill.operations.answer import answer, instant
 from brookmill.operations.condition import check_match, tag
-from brookmill.operations.connection_updates import replace
+from brookmill.operations.connection_updates import replace, try_out
 from brookmill.operations.lookup import find_revision, find_workspace
 from brookmill.operations.networking import check_networking
 from brookmill.operations.repetition import once
+from brookmill.operations.rollouts import accepted
 from brookmill.store import Session
 
 _LIST = "/groups/{groupId}/streams/{tenantName}/connections/{connectionName}/revisions"
@@ -80,42 +82,66 @@ def diff_revision(call: Call, group_id: str, tenant_name: str, connection_name: 
     }
 
 
-@operation(_ROLL_BACK, f"POST {_ONE}:rollback", since="2023-02-01", roles=STREAM_MANAGERS)
+@operation(_ROLL_BACK, f"POST {_ONE}:rollback", since="2023-02-01", roles=STREAM_MANAGERS, query=("updates",))
 def roll_back(call: Call, group_id: str, tenant_name: str, connection_name: str, revision: str) -> Answered:
     """Make the connection what it was, secrets too, as a new revision; a deleted one comes back."""
+    begun: list[Rollout] = []
 
     def write() -> Answered:
         workspace = find_workspace(session, group_id, tenant_name)
         wanted = find_revision(session, workspace, connection_name, revision)
         found = session.revised_connection(workspace, connection_name)
         check_match(call, connection_name, None if found is None else tag(*found))
-        if wanted.connection is None:
-            text = f"Revision {wanted.number} is the deletion of connection {connection_name}"
-            raise UserError("VALIDATION_ERROR", text)
         if found is None:
-            return _revived(call, session, workspace, wanted.connection, wanted.number)
-        return _restored(call, session, workspace, found[0], wanted)
+            return _revived(call, session, workspace, wanted)
+        now = _restored(found[0], wanted)
+        number, rollout = replace(call, session, workspace, found[0], now, restored=wanted.number)
+        if rollout is not None:
+            begun.append(rollout)
+            return accepted(workspace, rollout, tag(now, number))
+        return Answered(answer(settled(now, call.clock.now())), tag=tag(now, number))
 
+    _try_out(call, group_id, tenant_name, connection_name, revision)
     with call.store.write() as session:
-        return once(call, session, _ROLL_BACK, write)
+        answered = once(call, session, _ROLL_BACK, write)
+    for rollout in begun:
+        call.supervisor.rollouts.begin(rollout.id)
+    return answered
 
 
-def _revived(call: Call, session: Session, workspace: Workspace, wanted: Connection, number: int) -> Answered:
-    connection = msgspec.structs.replace(wanted, state="PENDING" if wanted.private else "READY")
+def _try_out(call: Call, group_id: str, tenant_name: str, name: str, number: str) -> None:
+    """One that is deleted has no users."""
+    with call.store.read() as session:
+        if session.connection(find_workspace(session, group_id, tenant_name), name) is None:
+            return
+
+    def wanted(session: Session, workspace: Workspace, kept: Connection) -> Connection:
+        return _restored(kept, find_revision(session, workspace, name, number))
+
+    try_out(call, group_id, tenant_name, name, wanted)
+
+
+def _revived(call: Call, session: Session, workspace: Workspace, wanted: Revision) -> Answered:
+    before = _settings_of(wanted)
+    connection = msgspec.structs.replace(before, state="PENDING" if before.private else "READY")
     check_networking(session, workspace, connection, call.clock.now())
-    revision = session.add_connection(workspace, connection, call.author, restored=number)
-    return Answered(answer(settled(connection, call.clock.now())), tag=tag(connection, revision))
+    number = session.add_connection(workspace, connection, call.author, restored=wanted.number)
+    return Answered(answer(settled(connection, call.clock.now())), tag=tag(connection, number))
 
 
-def _restored(
-    call: Call, session: Session, workspace: Workspace, kept: Connection, wanted: Revision
-) -> Answered:
-    assert wanted.connection is not None
+def _restored(kept: Connection, wanted: Revision) -> Connection:
+    """What ``kept`` becomes; its id and state stay. Raises VALIDATION_ERROR."""
+    before = _settings_of(wanted)
     if wanted.type != kept.type:
         raise UserError("VALIDATION_ERROR", f"The type of connection {kept.name} cannot be changed")
-    now = msgspec.structs.replace(wanted.connection, id=kept.id, state=kept.state)
-    revision = replace(call, session, workspace, kept, now, restored=wanted.number)
-    return Answered(answer(settled(now, call.clock.now())), tag=tag(now, revision))
+    return msgspec.structs.replace(before, id=kept.id, state=kept.state)
+
+
+def _settings_of(revision: Revision) -> Connection:
+    if revision.connection is None:
+        text = f"Revision {revision.number} is the deletion of connection {revision.name}"
+        raise UserError("VALIDATION_ERROR", text)
+    return revision.connection
 
 
 def _shown(revision: Revision, before: Revision | None) -> dict[str, Any]:

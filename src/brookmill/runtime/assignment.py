@@ -73,6 +73,10 @@ def _start(
     if processor.options:
         named |= set(_names(parse_json(processor.options)))
     connections = {str(c.name): c for c in session.connections(workspace) if c.name in named}
+    for name, number in session.rollouts.pins(processor.id).items():
+        pinned = session.revisions.one(workspace, name, number)
+        if name in connections and pinned is not None and pinned.connection is not None:
+            connections[name] = pinned.connection
     return Start(
         processor_id=processor.id,
         name=processor.name,

@@ -15,7 +15,9 @@ from brookmill.domain.processor import Processor, State
 from brookmill.errors import ConnectionFailed
 from brookmill.runtime.ephemerals import Ephemerals
 from brookmill.runtime.launcher import Launcher, LocalLauncher
+from brookmill.runtime.rollout import Also, Rollouts
 from brookmill.runtime.sample import Sample
+from brookmill.runtime.trial import Trial
 from brookmill.runtime.watch import Watch
 from brookmill.store import Store
 
@@ -31,8 +33,8 @@ class Supervisor:
 
     The supervisor alone writes ``state``, ``state_changed``, ``error``, ``generation`` and ``has_started`` of
     a processor once it exists, each change in one transaction of the store. Settings used:
-    ``checkpoint_interval``, ``heartbeat_timeout``, ``retry_budget``. ``ephemerals``: processors that nobody
-    keeps.
+    ``checkpoint_interval``, ``heartbeat_timeout``, ``retry_budget``, ``rollout_watch``. ``ephemerals``:
+    processors that nobody keeps. ``rollouts``: changes of connections that running processors take up.
     """
 
     def __init__(
@@ -46,6 +48,7 @@ class Supervisor:
         self._settings = settings
         self._launcher = launcher or LocalLauncher()
         self.ephemerals = Ephemerals(store, clock, settings, self._launcher)
+        self.rollouts = Rollouts(store, clock, settings, self)
         self._watches: dict[str, Watch] = {}
         self._turns: dict[str, threading.Lock] = {}
         self._lock = threading.Lock()
@@ -55,6 +58,7 @@ class Supervisor:
 
         Does not wait for the workers: what fails follows the usual rules (retry, then FAILED).
         """
+        self.rollouts.recover()
         with self._store.write() as session:
             started = [self._begun(p) for p in session.started_processors()]
             for processor in started:
@@ -120,6 +124,37 @@ class Supervisor:
                     self._watch(watch.processor)
                 raise
 
+    def renew(self, processor_id: str, also: Also | None = None, trial: Trial | None = None) -> Watch | None:
+        """Let the worker take a checkpoint and end, and begin the next generation of a started processor.
+
+        ``also`` may do more in the transaction that does so. Does not wait for the new worker. The state
+        stays STARTED; a worker that does not end in time is killed. None: the processor is not started.
+        """
+        with self._turn(processor_id):
+            old = self._watches.pop(processor_id, None)
+            if old is not None:
+                old.tell()
+                old.end(_STOP)
+            start_at = None if old is None else old.start_at
+            try:
+                renewed = self._renewed(processor_id, also)
+            except BaseException:
+                if old is not None:
+                    self._watch(old.processor, start_at)
+                raise
+            return None if renewed is None else self._watch(renewed, start_at, trial)
+
+    def _renewed(self, processor_id: str, also: Also | None) -> Processor | None:
+        with self._store.write() as session:
+            processor = session.processor_by_id(processor_id)
+            if processor is None or processor.state is not State.STARTED:
+                return None
+            renewed = self._begun(processor)
+            session.replace_processor(renewed)
+            if also is not None:
+                also(session, renewed)
+            return renewed
+
     def _stopped(self, processor_id: str) -> Processor | None:
         with self._store.write() as session:
             processor = session.processor_by_id(processor_id)
@@ -172,6 +207,7 @@ class Supervisor:
         Ephemeral processors just end.
         """
         self.ephemerals.close()
+        self.rollouts.close()
         watches = list(self._watches.values())
         for watch in watches:
             watch.tell()
@@ -202,10 +238,16 @@ class Supervisor:
             generation=processor.generation + 1,
         )
 
-    def _watch(self, processor: Processor, start_at: Mapping[str, Any] | None = None) -> Watch:
+    def _watch(
+        self, processor: Processor, start_at: Mapping[str, Any] | None = None, trial: Trial | None = None
+    ) -> Watch:
         old = self._watches.pop(processor.id, None)
         if old is not None:
             old.end(0)
-        watch = Watch(processor, self._store, self._clock, self._settings, self._launcher, start_at=start_at)
+        watch = Watch(
+            *(processor, self._store, self._clock, self._settings, self._launcher),
+            start_at=start_at,
+            trial=trial,
+        )
         self._watches[processor.id] = watch
         return watch

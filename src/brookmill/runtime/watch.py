@@ -29,6 +29,7 @@ from brookmill.runtime.messages import (
     ToSupervisor,
 )
 from brookmill.runtime.restarts import Restarts
+from brookmill.runtime.trial import Trial
 from brookmill.store import Store
 
 log = structlog.get_logger(__name__)
@@ -55,7 +56,9 @@ class Watch:
         launcher: Launcher,
         *,
         start_at: Mapping[str, Any] | None = None,
+        trial: Trial | None = None,
     ) -> None:
+        """``trial``: while it lasts, a failure is told to it, and the processor waits to be ended."""
         self.processor = processor
         self._id = processor.id
         self._generation = processor.generation
@@ -63,7 +66,9 @@ class Watch:
         self._clock = clock
         self._settings = settings
         self._launcher = launcher
-        self._start_at = start_at
+        self.start_at = start_at
+        self._trial = trial
+        self.runs = False
         self._restarts = Restarts(settings.retry_budget)
         self._ending = threading.Event()
         self._known = threading.Event()
@@ -107,16 +112,29 @@ class Watch:
         while not self._ending.is_set():
             try:
                 failure = self._life()
-                self._stats = None
-                if failure is not None and not self._goes_on(failure):
+                self._stats, self.runs = None, False
+                if failure is not None and not self._on_trial(failure) and not self._goes_on(failure):
                     self._give_up(failure)
                     self._ending.set()
             except Exception as error:  # a processor is not given up for a bug of our own
                 self._log.exception("watching a worker failed")
                 text = f"An internal error occurred: {type(error).__name__}"
-                self._goes_on(Failed(error=text, kind="internal"))
+                failure = Failed(error=text, kind="internal")
+                if not self._on_trial(failure):
+                    self._goes_on(failure)
             self._known.set()
         self.audience.end(None if self.failure is None else self.failure.error)
+
+    def _on_trial(self, failure: Failed) -> bool:
+        """Whether somebody else decides what follows; then he ends this watch."""
+        if self._trial is None or not self._trial.fails(self.processor.name, failure):
+            return False
+        self._log.warning(
+            "worker failed on trial", error=failure.error, kind=failure.kind, trace=failure.trace
+        )
+        self._known.set()
+        self._ending.wait()
+        return True
 
     def _goes_on(self, failure: Failed) -> bool:
         """Wait before the next try; False when there is none."""
@@ -142,7 +160,7 @@ class Watch:
         """One worker from launch to end; None when it ended as it was told."""
         try:
             start = assignment(
-                self._store, self._id, self._generation, self._settings, start_at=self._start_at
+                self._store, self._id, self._generation, self._settings, start_at=self.start_at
             )
         except ConnectionFailed as e:
             return Failed(error=str(e), kind="connection" if e.retry else "user", code=e.code, name=e.name)
@@ -195,6 +213,7 @@ class Watch:
             case Running():
                 self._log.info("worker runs", pid=worker.pid)
                 self.audience.begin(worker.channel.send)
+                self.runs = True
                 self._known.set()
             case Samples():
                 self.audience.hear(message)

@@ -23,7 +23,7 @@ from sqlalchemy import (
 )
 
 #: The newest migration; a database with this version needs no Alembic to start.
-HEAD = "0006"
+HEAD = "0007"
 
 metadata = MetaData(
     naming_convention={
@@ -133,6 +133,36 @@ connection_revisions = Table(
     Column("author", JSON, nullable=False),
     *_sealed(),
     UniqueConstraint("workspace_id", "name", "number"),
+)
+
+rollouts = Table(
+    "rollouts",
+    metadata,
+    _serial(),
+    Column("id", String, nullable=False, unique=True),
+    _parent("workspace_id", "workspaces.id"),
+    Column("connection", String, nullable=False),
+    Column("before", Integer, nullable=False),
+    Column("after", Integer, nullable=False),
+    Column("state", String, nullable=False, index=True),
+    Column("created", Float, nullable=False),
+    Column("ended", Float),
+    Column("error", Text),
+)
+
+#: ``checkpoint``: what the processor goes back to when the rollout does.
+rollout_steps = Table(
+    "rollout_steps",
+    metadata,
+    _serial(),
+    _parent("rollout_id", "rollouts.id"),
+    Column("processor_id", String, nullable=False, index=True),
+    Column("name", String, nullable=False),
+    Column("state", String, nullable=False),
+    Column("generation", BigInteger),
+    Column("pause", Float),
+    Column("checkpoint", LargeBinary),
+    UniqueConstraint("rollout_id", "processor_id"),
 )
 
 #: What was answered to writes that came with an Idempotency-Key.

@@ -28,6 +28,7 @@ from brookmill.store.networks import Networks
 from brookmill.store.operational import OperationalLog
 from brookmill.store.replies import Replies
 from brookmill.store.revisions import Revisions
+from brookmill.store.rollouts import Rollouts
 from brookmill.store.rows import row_of, struct_of
 from brookmill.store.seal import Keyring, SealError
 from brookmill.store.tables import Tables
@@ -64,6 +65,7 @@ class Session:
         self.database_users = DatabaseUsers(transaction, self.vault, self._recall)
         self.revisions = Revisions(transaction, self.vault)
         self.replies = Replies(transaction, self.vault)
+        self.rollouts = Rollouts(transaction)
         self.failovers = Failovers(transaction, self.vault)
         self.networks = Networks(transaction)
         self.audit = AuditLog(transaction, self.vault)
