@@ -9,12 +9,13 @@ CRASHES ?= 200
 FUZZ ?= 100000
 INPUTS ?= 1000000
 EXAMPLES ?= 10000
+ROTATIONS ?= 200
 
 BIN := .venv/bin
 READY := .venv/.ready
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test check lint types fix bench docs serve crash soak fuzz windows changelog lock jars clean
+.PHONY: help demo test check lint types fix bench docs serve crash soak fuzz windows rotations changelog lock jars clean
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -53,6 +54,9 @@ soak: $(READY) ## half an hour of processors started, stopped, updated and dropp
 
 fuzz: $(READY) ## FUZZ random pipelines through both evaluators, INPUTS hostile ones, and bombs; SEED=n asks the same again
 	@FUZZ=$(FUZZ) INPUTS=$(INPUTS) $(BIN)/pytest -m slow -s --timeout 7200 tests/mql tests/fuzz $(PYTEST_ARGS)
+
+rotations: $(READY) ## ROTATIONS changes of a key under load, each rolled out, each followed by a wrong one
+	@ROTATIONS=$(ROTATIONS) $(BIN)/pytest -s --timeout 3600 tests/runtime/test_rotations.py $(PYTEST_ARGS)
 
 windows: $(READY) ## EXAMPLES random streams through each kind of window, judged by a model
 	@EXAMPLES=$(EXAMPLES) $(BIN)/pytest -m slow --timeout 3600 tests/plan/test_windows_of_all_kinds.py $(PYTEST_ARGS)
