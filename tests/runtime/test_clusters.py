@@ -6,6 +6,7 @@ import time
 from collections.abc import Callable, Iterator
 from typing import Any
 
+import bson
 import psutil
 import pytest
 from mill import Mill
@@ -226,3 +227,17 @@ def test_a_wrong_password_fails_the_start_at_once(mill: Make) -> None:
         with pytest.raises(ConnectionFailed, match="the cluster refuses user or password") as failure:
             here.process(source(), merge())
         assert "hush" not in str(failure.value) + here.failed()
+
+
+def test_a_merge_shows_its_collections(server: Mongod, mill: Make, client: Client) -> None:
+    here = ready(mill, server.uri)
+    into = {"connectionName": "c", "db": "out", "coll": {"$concat": ["x", {"$toString": "$kind"}]}}
+    here.process(source(config={"fullDocumentOnly": True}), {"$merge": {"into": into}})
+    client["in"].x.insert_many([{"_id": n, "kind": n % 2} for n in range(5)])
+    stats = here.stats(outputMessageCount=5)
+    wait_until(lambda: len(server.documents("out.x0")) == 3, what="the documents")
+    size = len(bson.encode({"_id": 0, "kind": 0}))
+    assert [
+        (t["db"], t["coll"], t["inputMessageCount"], t["inputMessageSize"])
+        for t in stats["operatorStats"][-1]["targetStats"]
+    ] == [("out", "x0", 3, 3.0 * size), ("out", "x1", 2, 2.0 * size)]

@@ -162,6 +162,17 @@ class Timely(Protocol):
         ...
 
 
+@runtime_checkable
+class Targeted(Protocol):
+    """A sink that writes to places with names, which statistics tell apart.
+
+    ``target``: the columns or ``constants`` that name a document's place, e.g. ``("db", "coll")``.
+    """
+
+    target: tuple[str, ...]
+    constants: Mapping[str, Any]
+
+
 class Answer(NamedTuple):
     """What came of one question.
 

@@ -18,6 +18,7 @@ from brookmill.runtime.checkpoint import Checkpoint
 from brookmill.runtime.dead_letters import DeadLetters
 from brookmill.runtime.landmarks import Landmark, needed
 from brookmill.runtime.memory import resident
+from brookmill.runtime.targets import Targets
 
 if TYPE_CHECKING:
     from brookmill.plan import Program
@@ -66,6 +67,7 @@ class Flow:
         self._dead_letters = dead_letters
         self._clock = clock
         self._counts = Counts()
+        self._targets = Targets(sink)
         self._latency, self._writing = Latency(clock), Latency(clock)
         self._limit = 1  # nobody knows yet how long the outside takes for a document
         self._idle_since: int | None = None
@@ -174,6 +176,7 @@ class Flow:
         if len(operators) > 1:
             size = float(counts.output_size)
             sink |= {"inputMessageSize": size, "outputMessageSize": size, **self._writing.shown()}
+            sink |= self._targets.shown()
         return operators
 
     def close(self) -> None:
@@ -201,7 +204,8 @@ class Flow:
             refused = self._sink.write(output)
             self._writing.note(self._clock.monotonic() - begun, len(output.values))
             self._counts.output += len(output.values) - len(refused)
-            self._counts.output_size += output.size
+            self._counts.output_size += (size := output.size)
+            self._targets.note(output, size)
             self._bury(refused)
 
     def _bury(self, letters: Sequence[DeadLetter]) -> None:

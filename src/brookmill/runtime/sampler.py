@@ -5,7 +5,7 @@ from __future__ import annotations
 import datetime as dt
 import queue
 import threading
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any, Final
 
 import bson
@@ -13,7 +13,7 @@ from bson.binary import UuidRepresentation
 from bson.codec_options import CodecOptions
 
 from brookmill.clock import Clock
-from brookmill.connections import DeadLetter, Form, Output, Sink, Timely
+from brookmill.connections import DeadLetter, Form, Output, Sink, Targeted, Timely
 from brookmill.connections.letter import shown, storable
 from brookmill.mql.values import Document
 from brookmill.runtime.dead_letters import DeadLetters
@@ -151,6 +151,10 @@ class SampledSink:
 
     def __init__(self, sink: Sink, sampler: Sampler) -> None:
         self.accepts: Form = sink.accepts
+        self.target: tuple[str, ...] = ()
+        self.constants: Mapping[str, Any] = {}
+        if isinstance(sink, Targeted):
+            self.target, self.constants = sink.target, sink.constants
         self._sink = sink
         self._sampler = sampler
 

@@ -29,11 +29,12 @@ class MergeSink:
     """
 
     accepts: Form = "document"
+    target = ("db", "coll")
 
     def __init__(self, connection: Cluster, options: MergeOptions, opening: Opening) -> None:
         """Raises ConnectionFailed; 51183 when nothing makes the keys unique in a collection named here."""
         self._options = options
-        self._constants = opening.constants
+        self.constants = opening.constants
         self._targets = Targets()
         self._checked: dict[Namespace, str | None] = {}
         self._statements = Statements(options)
@@ -51,7 +52,7 @@ class MergeSink:
         refused: dict[int, str] = {}
         work: dict[tuple[Namespace, int], list[Statement]] = {}
         for place, document in enumerate(output.values):
-            given = {**self._constants, **{name: column[place] for name, column in output.columns.items()}}
+            given = {**self.constants, **{name: column[place] for name, column in output.columns.items()}}
             try:
                 target = self._targets.find(given["db"], given["coll"])
                 self._check(target)

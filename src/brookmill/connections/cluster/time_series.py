@@ -36,13 +36,14 @@ class TimeSeriesSink:
     """
 
     accepts: Form = "document"
+    target = ("db", "coll")
 
     def __init__(self, connection: Cluster, options: TimeSeriesOptions, opening: Opening) -> None:
         """Raises ConnectionFailed; 420 when a collection named here is no time series and cannot become
         one.
         """
         self._options = options
-        self._constants = opening.constants
+        self.constants = opening.constants
         self._targets = Targets()
         self._checked: dict[Namespace, str | None] = {}
         self._client = connected(connection, opening)
@@ -89,7 +90,7 @@ class TimeSeriesSink:
         leave(self._client)
 
     def _given(self, name: str, output: Output, place: int) -> Any:
-        return output.columns[name][place] if name in output.columns else self._constants[name]
+        return output.columns[name][place] if name in output.columns else self.constants[name]
 
     def _all(self, work: dict[tuple[Namespace, int], Work]) -> list[dict[int, str]]:
         if self._pool is None or len(work) < 2:

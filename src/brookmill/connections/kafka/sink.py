@@ -36,6 +36,8 @@ _QUEUE = 64 * 1024 * 1024
 class KafkaSink:
     """A ``Sink``. Columns or constants it knows: ``topic``, ``key``, ``headers``, ``tombstoneWhen``."""
 
+    target = ("topic",)
+
     def __init__(self, connection: Kafka, options: KafkaSinkOptions, opening: Opening) -> None:
         """Raises ConnectionFailed when the settings are wrong or no broker answers."""
         from confluent_kafka import KafkaException
@@ -43,7 +45,7 @@ class KafkaSink:
         self._failure = KafkaException
         self._config = options.config
         self._write_key = key_writer(options.config.key_format)
-        self._constants = opening.constants
+        self.constants = opening.constants
         self._trouble = Trouble(connection, opening)
         self._topics: set[str] = set()
         self._undelivered: KafkaError | None = None
@@ -94,11 +96,11 @@ class KafkaSink:
             raise failed("The Kafka connection's settings are not valid,", e.args[0]) from e
 
     def write(self, output: Output) -> list[DeadLetter]:
-        if output.columns or self._constants.keys() != {"topic"} or self._frame is not None:
+        if output.columns or self.constants.keys() != {"topic"} or self._frame is not None:
             self._write_each(output)
         else:
             self._returned.remember(output.values, output)
-            topic, produce = self._constants["topic"], self._producer.produce
+            topic, produce = self.constants["topic"], self._producer.produce
             for i, value in enumerate(output.values):
                 try:
                     produce(topic, value)
@@ -148,7 +150,7 @@ class KafkaSink:
     def _column(self, output: Output, name: str) -> Iterable[Any]:
         """A value for every document, MISSING where neither stage nor document say any."""
         column = output.columns.get(name)
-        return itertools.repeat(self._constants.get(name, MISSING)) if column is None else column
+        return itertools.repeat(self.constants.get(name, MISSING)) if column is None else column
 
     def _message(self, document: Any, topic: Any, key: Any, headers: Any, tombstone: Any) -> Sent:
         """Raises DocumentError."""
