@@ -110,6 +110,12 @@ class Mill:
         """Its process, once it is there."""
         return cast("psutil.Process", wait_until(self.launcher.running, what="the worker"))
 
+    def kill(self) -> None:
+        """Kill the worker and wait until it is gone."""
+        killed = self.worker()
+        killed.kill()
+        wait_until(lambda: self.launcher.running() != killed, what="the worker's end")
+
 
 def opened(directory: Path, clock: Clock | None = None, **settings: Any) -> Mill:
     """A mill on ``directory``; a new directory gets a workspace."""

@@ -324,9 +324,9 @@ def written(way: Way, count: int, over: float) -> threading.Thread:
 
 def killed(mill: Mill, chance: random.Random) -> None:
     """Kill the worker a moment after it came, in the middle of whatever it does."""
-    worker = mill.worker()
+    mill.worker()
     time.sleep(chance.uniform(0, 0.8))
-    worker.kill()
+    mill.kill()
 
 
 def judge(tags: Sequence[Tag], count: int, way: Way) -> None:

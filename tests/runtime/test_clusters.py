@@ -7,7 +7,6 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 import bson
-import psutil
 import pytest
 from mill import Mill
 from pymongo import MongoClient
@@ -58,20 +57,6 @@ def merge(coll: str = "x", **more: Any) -> dict[str, Any]:
 ALONE = {"fullDocumentOnly": True}
 
 
-def killed(here: Mill) -> None:
-    """Kill the worker and wait until it is gone."""
-    worker = here.worker()
-    worker.kill()
-
-    def ended() -> bool:
-        try:
-            return bool(worker.status() == psutil.STATUS_ZOMBIE)
-        except psutil.NoSuchProcess:
-            return True
-
-    wait_until(ended, what="the worker's end")
-
-
 @pytest.mark.parametrize("kills", [2, pytest.param(100, marks=[pytest.mark.slow, pytest.mark.timeout(1500)])])
 def test_a_killed_worker_loses_no_change_and_merges_none_twice(
     server: Mongod, mill: Make, client: Client, kills: int
@@ -86,7 +71,7 @@ def test_a_killed_worker_loses_no_change_and_merges_none_twice(
         # Whoever dies without a checkpoint waits ever longer for his next life.
         wait_until(lambda: here.checkpoint != kept, what="a checkpoint")  # noqa: B023
         wait_until(lambda: len(server.documents("out.x")) > seen, what="progress")  # noqa: B023
-        killed(here)
+        here.kill()
     client["in"].x.update_many({"_id": {"$lt": 50}}, {"$set": {"n": -1}})
     total = kills * 1000
     wait_until(lambda: len(server.documents("out.x")) == total, 60, "everything")
@@ -120,7 +105,7 @@ def test_an_initial_sync_that_is_killed_goes_on(server: Mongod, mill: Make, clie
     here = ready(mill, server.uri, checkpoint_interval=0.02)
     spec = source(coll=["x", "y"], initialSync={"enable": True}, config=ALONE)
     here.process(spec, merge(whenMatched="replace"))
-    killed(here)
+    here.kill()
     client["in"].x.insert_one({"_id": 5000, "n": 1})
     wait_until(lambda: len(server.documents("out.x")) == 3010, what="everything")
 
