@@ -268,6 +268,16 @@ def test_a_shard_that_is_gone_gives_way_to_its_children(cloud: Cloud) -> None:
         assert read(reading, 1) == texts(1, 1)
     with source(cloud, stream, position) as reading:
         assert read(reading, 1) == texts(1, 1)
+        position = reading.position()
+    assert [(one["shard"][-1], one["number"]) for one in position] == [("1", 1), ("2", 2)], "0 is forgotten"
+    cloud.put(stream, *texts(1, 2))
+    with source(cloud, stream, position) as reading:
+        batch = read_until(reading, lambda batch: bool(batch.values))
+        assert batch.values == texts(1, 2)
+        assert batch.partition_count == 3
+        assert batch.idle == {0}
+        assert set(batch.partitions or []) < {1, 2}
+        assert nothing_more(reading)
 
 
 class Script:

@@ -43,13 +43,15 @@ _CONNECTIONS = 100
 class _Row(NamedTuple):
     """One document: what it came in, and in which shard."""
 
-    shard: str
+    shard: Shard
     record: KinesisRecord
     packed: Packed
 
 
 class KinesisSource:
-    """A ``Source``. Its position lists every shard ever seen: how far it is read, or where to begin."""
+    """A ``Source``. Its position lists the shards that are read, or were and are not forgotten by the stream:
+    how far each is read, or where to begin.
+    """
 
     def __init__(
         self, connection: AWSKinesisDataStreams, options: KinesisSourceOptions, opening: Opening
@@ -104,8 +106,7 @@ class KinesisSource:
 
     def acknowledge(self, position: Any) -> None:
         """Kinesis keeps no positions: nobody is told."""
-        for shard, kept in zip(self._shards, position, strict=False):
-            shard.checkpoint = kept["after"]
+        self._shards.keep(position)
 
     def lag(self, watermarks: Mapping[int, int]) -> dict[str, Any]:
         return self._shards.stats(self._idle(), watermarks)
@@ -120,14 +121,14 @@ class KinesisSource:
 
     def _taken(self, arrival: Arrival, limit: int) -> list[_Row]:
         """As many rows as there is room for, but no record in part: a position lies between records."""
-        shard = self._shards[self._shards.index[arrival.shard]]
+        shard = self._shards[arrival.shard]
         rows: list[_Row] = []
         count = 0
         for record in arrival.records:
             if len(rows) >= limit:
                 break
             packed = unpacked(record["Data"]) or [Packed(record["PartitionKey"], record["Data"])]
-            rows += [_Row(shard.id, record, one) for one in packed]
+            rows += [_Row(shard, record, one) for one in packed]
             count += 1
         if count:
             shard.after = arrival.records[count - 1]["SequenceNumber"]
@@ -157,13 +158,12 @@ class KinesisSource:
         shard.ended = True
 
     def _batch(self, rows: Sequence[_Row]) -> Batch:
-        index = self._shards.index
         times = [ms_from_date(row.record["ApproximateArrivalTimestamp"]) for row in rows]
         return Batch(
             values=[row.packed.data for row in rows],
             times=times,
-            partitions=[index[row.shard] for row in rows],
-            partition_count=len(self._shards),
+            partitions=[row.shard.number for row in rows],
+            partition_count=self._shards.count,
             meta=lambda i: self._meta(rows[i], times[i]),
             idle=self._idle(),
         )
@@ -174,7 +174,7 @@ class KinesisSource:
             "type": "kinesis",
             "ts": date_from_ms(time),
             "kinesisStream": self._options.stream,
-            "shardId": row.shard,
+            "shardId": row.shard.id,
             "sequenceNumber": row.record["SequenceNumber"],
             "partitionKey": row.packed.key,
         }
@@ -197,6 +197,7 @@ class KinesisSource:
         self._discover_at = now + self._options.config.reshard_detection
         while new := self._shards.discover(listed, now):
             self._start(new)
+        self._shards.forget(listed)
 
     def _start(self, shards: Sequence[Shard]) -> None:
         for shard in shards:
