@@ -47,6 +47,9 @@ _ISO = orjson.OPT_UTC_Z | orjson.OPT_NAIVE_UTC
 _OPTIONS = (
     orjson.OPT_PASSTHROUGH_DATETIME | orjson.OPT_PASSTHROUGH_SUBCLASS | orjson.OPT_PASSTHROUGH_DATACLASS
 )
+#: orjson hands out its whole buffer, 4 KiB at least and often ten times the text, and never shrinks it.
+#: Sinks keep texts: so one byte too many is written and cut off, which copies what is left to its size.
+_CUT = orjson.OPT_APPEND_NEWLINE
 
 
 def iso_text(date: Value) -> str | None:
@@ -85,7 +88,7 @@ def faithful(value: Value) -> bytes:
     """
     open_growth()
     try:
-        return orjson.dumps(_plain(value, _faithful, False))
+        return orjson.dumps(_plain(value, _faithful, False), None, _CUT)[:-1]
     except (orjson.JSONEncodeError, RecursionError) as e:
         raise MQLError(f"the document cannot be written as JSON: {e}", 15) from None
     finally:
@@ -121,7 +124,7 @@ def exact_encoder(encoding: Encoding) -> Callable[[Value], bytes]:
     def encode(value: Value) -> bytes:
         open_growth()
         try:
-            return orjson.dumps(_plain(value, write, iso))
+            return orjson.dumps(_plain(value, write, iso), None, _CUT)[:-1]
         except (orjson.JSONEncodeError, RecursionError) as e:
             raise MQLError(f"the document cannot be written as JSON: {e}", 15) from None
         finally:
@@ -139,14 +142,14 @@ def quick_encoder(encoding: Encoding = RELAXED) -> Callable[[Value], bytes]:
     if encoding.format == "canonicalJson":
         return exact_encoder(encoding)
     iso = encoding.dates == "ISO8601"
-    dumps = orjson.dumps
+    dumps, options = orjson.dumps, _OPTIONS | _CUT
     date_writer = write_date(encoding)
 
     def default(value: Value) -> Any:
         return date_writer(value) if type(value) is dt.datetime else _plain(value, write, iso)
 
     def encode(value: Value) -> bytes:
-        return dumps(value, default, _OPTIONS)
+        return dumps(value, default, options)[:-1]
 
     return encode
 
