@@ -249,7 +249,7 @@ def _format(directory: Path, settings: Path) -> None:
         for mechanism in ("SCRAM-SHA-256", "SCRAM-SHA-512")
         for part in ("--add-scram", f"{mechanism}=[name={USER},password={PASSWORD}]")
     ]
-    tool = ["kafka.tools.StorageTool", "format", "-t", cluster, "-c", str(settings), *users]
+    tool = ["kafka.tools.StorageTool", "format", f"--cluster-id={cluster}", "-c", str(settings), *users]
     command = [*_JAVA, "-cp", f"{JARS}/*", *tool]
     ran = subprocess.run(command, check=False, capture_output=True, text=True, cwd=directory)
     assert ran.returncode == 0, ran.stderr[-3000:]
