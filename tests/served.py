@@ -24,6 +24,7 @@ from brookmill.domain.workspace import DataProcessRegion, Group, Organization, W
 from brookmill.http.connection import Connection
 from brookmill.operations import Services
 from brookmill.runtime import Supervisor
+from brookmill.runtime.launcher import Launcher
 from brookmill.store import Store, credentials
 
 V = "application/vnd.atlas.2024-08-05+json"
@@ -155,12 +156,12 @@ class Served:
 
 
 @contextlib.contextmanager
-def running(settings: Settings) -> Iterator[Served]:
-    """Serve until the end of the block."""
+def running(settings: Settings, launcher: Launcher | None = None) -> Iterator[Served]:
+    """Serve until the end of the block; ``launcher``: of its workers."""
     clock = ShiftedClock()
     with (
         contextlib.closing(Store.open(settings, clock)) as store,
-        contextlib.closing(Supervisor(store, clock, settings)) as supervisor,
+        contextlib.closing(Supervisor(store, clock, settings, launcher=launcher)) as supervisor,
         socket.create_server(("127.0.0.1", 0)) as listener,
     ):
         services = Services(store, supervisor, clock, settings)

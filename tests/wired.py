@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import socket
+import ssl
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
@@ -13,6 +14,7 @@ from uuid import uuid4
 import httpx
 import pymongo
 import pytest
+from mill import Recorder
 from pymongo.errors import OperationFailure
 from served import Served, running
 
@@ -31,12 +33,16 @@ SAMPLE = {"$source": {"connectionName": SOLAR}}
 
 @dataclass
 class Wire:
-    """``address``: host and port of the door. ``workspace``: the only one of the project ``own``."""
+    """``address``: host and port of the door. ``workspace``: the only one of the project ``own``.
+
+    ``launcher``: knows the workers of this server.
+    """
 
     served: Served
     address: tuple[str, int]
     peers: Peers
     workspace: Workspace
+    launcher: Recorder
     clients: ExitStack = field(default_factory=ExitStack)
 
     @property
@@ -75,19 +81,20 @@ class Wire:
 
 
 @contextmanager
-def wired(directory: Path, **settings: Any) -> Iterator[Wire]:
-    """Serve until the end of the block."""
+def wired(directory: Path, tls: ssl.SSLContext | None = None, **settings: Any) -> Iterator[Wire]:
+    """Serve until the end of the block; ``tls``: of the door."""
     usual: dict[str, Any] = {"allow_private": True, "sample_rate": 50.0, "rate_limit": 0}
     chosen = Settings(data_dir=str(directory), **(usual | settings))
     with ExitStack() as stack:
-        served = stack.enter_context(running(chosen))
+        launcher = Recorder()
+        served = stack.enter_context(running(chosen, launcher))
         workspace = served.workspace()
         solar = Sample(id=new_id(0), name=SOLAR, region="VIRGINIA_USA", state="READY")
         with served.store.write() as session:
             session.add_connection(workspace, solar)
         listener = stack.enter_context(socket.create_server(("127.0.0.1", 0)))
-        peers = stack.enter_context(serving(served.services, listener))
-        made = Wire(served, listener.getsockname(), peers, workspace)
+        peers = stack.enter_context(serving(served.services, listener, tls))
+        made = Wire(served, listener.getsockname(), peers, workspace, launcher)
         stack.enter_context(made.clients)
         yield made
 

@@ -53,10 +53,10 @@ def start(call: Call, name: str, body: Document, start_at: Mapping[str, Any] | N
 
 
 def stop(call: Call, name: str) -> None:
-    """Stop it after a last checkpoint; it must run. Raises UserError."""
-    workspace, processor = named(call, name)
-    if call.supervisor.ephemerals.end(workspace.id, name):
+    """Stop it after a last checkpoint; it must run. An ephemeral one is gone then. Raises UserError."""
+    if call.supervisor.ephemerals.end(workspace_of(call).id, name):
         return
+    _, processor = named(call, name)
     if processor.state != State.STARTED:
         fail(processor, "stream processor is not started")
     call.supervisor.stop(processor.id)

@@ -36,6 +36,7 @@ class Sample:
 
     ``limit``: documents after which it ends, None: none but ``MOST`` bytes. ``dropped`` counts documents that
     passed while there was no room. ``failure``: why the processor ended, when that was no user's wish.
+    ``client``: who fetched last, for whoever must know.
     """
 
     def __init__(self, clock: Clock, limit: int | None = None) -> None:
@@ -50,6 +51,7 @@ class Sample:
         self._fetched = clock.monotonic()
         self._holding = 0
         self.dropped = 0
+        self.client: object = None
         self.failure: str | None = None
 
     @property
@@ -132,7 +134,7 @@ class Sample:
             self._fetched = self._clock.monotonic()
 
     def hang_up(self, grace: float) -> None:
-        """The connection of a held fetch is lost: unless another one fetches, it is over after ``grace``."""
+        """The client is lost: unless one fetches again, the sample is abandoned after ``grace`` seconds."""
         with self._lock:
             self._fetched = self._clock.monotonic() - IDLE + grace
 

@@ -39,6 +39,7 @@ class Connection(asyncio.Protocol):
         self._numbers = itertools.count(1)
         self._transport: asyncio.Transport | None = None
         self._task: asyncio.Task[None] | None = None
+        self._peer: Peer | None = None
         self._over = False
 
     # --- what asyncio calls
@@ -52,8 +53,8 @@ class Connection(asyncio.Protocol):
         address = transport.get_extra_info("peername") or ("",)
         named = getattr(transport.get_extra_info("ssl_object"), "called", None)
         login = Login(self._door.services, self._door.secret)
-        peer = Peer(self._peers.number(), str(address[0]), login, named)
-        self._task = asyncio.get_running_loop().create_task(self._serve(Session(self._door, peer)))
+        self._peer = Peer(self._peers.number(), str(address[0]), login, named)
+        self._task = asyncio.get_running_loop().create_task(self._serve(Session(self._door, self._peer)))
 
     def data_received(self, data: bytes) -> None:
         self._reader.feed(data)
@@ -72,6 +73,11 @@ class Connection(asyncio.Protocol):
         self._peers.leave(self)
         if self._task is not None:
             self._task.cancel()
+            self._task.add_done_callback(self._let_go)
+
+    def _let_go(self, _: object) -> None:
+        if self._peer is not None:
+            self._peer.lost()
 
     # --- what happens between
 

@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from typing import Final
 
+from brookmill.runtime.sample import Sample
 from brookmill.wire.login import Login
+
+#: Seconds that a client whose connection is lost has to fetch over another one.
+GRACE: Final = 3.0
 
 
 @dataclass(slots=True)
@@ -12,7 +17,7 @@ class Peer:
     """``number``: of the connection. ``address``: the peer's. ``server_name``: what a TLS client called us.
 
     ``application``: what the client calls itself in its first hello, "" before. ``doomed``: the connection is
-    to end after the answer.
+    to end after the answer. ``samples``: those that were last fetched from over this connection.
     """
 
     number: int
@@ -21,7 +26,20 @@ class Peer:
     server_name: str | None = None
     application: str = ""
     doomed: bool = False
+    samples: set[Sample] = field(default_factory=set)
 
     @property
     def is_mongosh(self) -> bool:
         return self.application.startswith("mongosh")
+
+    def fetches(self, sample: Sample) -> None:
+        """Somebody at this end looks at ``sample``."""
+        self.samples = {one for one in self.samples if one.client == self.number and not one.closed}
+        self.samples.add(sample)
+        sample.client = self.number
+
+    def lost(self) -> None:
+        """The connection is gone; what nobody else fetches ends soon."""
+        for sample in self.samples:
+            if sample.client == self.number:
+                sample.hang_up(GRACE)

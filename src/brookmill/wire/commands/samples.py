@@ -26,8 +26,6 @@ _BATCH: Final = 5
 _REPLY: Final = 4 * 1024 * 1024
 #: Seconds that a fetch is held while there is nothing to show: short enough for Ctrl-C and time-outs.
 HELD: Final = 1.0
-#: Seconds that a client whose connection is lost has to fetch over another one.
-_GRACE: Final = 3.0
 
 
 @command("processStreamProcessor", needs="processStreamProcessor", waits=True)
@@ -38,6 +36,7 @@ def process(call: Call, asked: Asked) -> Document:
     arguments.end()
     workspace, name, sample = samples.process(asked, pipeline, options)
     cursor = call.door.cursors.open(workspace.id, name, sample)
+    call.peer.fetches(sample)
     return {"name": name, "cursorId": Int64(cursor)}
 
 
@@ -49,6 +48,7 @@ def start_sample(call: Call, asked: Asked) -> Document:
     arguments.end()
     workspace, sample = samples.sample(asked, name, limit or None)
     cursor = call.door.cursors.open(workspace.id, name, sample)
+    call.peer.fetches(sample)
     return {"cursorId": Int64(cursor), "firstBatch": []}
 
 
@@ -62,6 +62,7 @@ async def get_more_sample(call: Call, asked: Asked) -> Document:
     arguments.end()
     workspace = await call.door.threads.run(lambda: workspace_of(asked))
     sample = call.door.cursors.find(number, workspace.id, name)
+    call.peer.fetches(sample)
     if sample.worth_waiting:
         await _news(sample)
     messages = await call.door.threads.run(lambda: [_read(one) for one in sample.take(size, _REPLY)])
@@ -77,20 +78,16 @@ async def get_more_sample(call: Call, asked: Asked) -> Document:
 
 
 async def _news(sample: Sample) -> None:
-    """Wait until there is something to fetch. When the connection is lost meanwhile, the sample ends soon."""
+    """Wait until there is something to fetch."""
     loop, news = asyncio.get_running_loop(), asyncio.Event()
-    lost = True
     sample.hold(lambda: _wake(loop, news))
     try:
         with contextlib.suppress(TimeoutError):
             if sample.worth_waiting:
                 async with asyncio.timeout(HELD):
                     await news.wait()
-        lost = False
     finally:
         sample.hold(None)
-        if lost:
-            sample.hang_up(_GRACE)
 
 
 def _wake(loop: asyncio.AbstractEventLoop, news: asyncio.Event) -> None:
