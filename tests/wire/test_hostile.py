@@ -22,7 +22,7 @@ from brookmill.wire import commands, connection, peers
 from brookmill.wire.commands import Command, login
 
 PINGED = 77
-FRAMES = int(os.environ.get("FRAMES", "2000"))
+FRAMES = int(os.environ.get("FRAMES", "1000"))
 
 COMMANDS: list[dict[str, Any]] = [
     {"hello": 1, "client": {"application": {"name": "x"}}, "loadBalanced": True},

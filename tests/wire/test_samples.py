@@ -11,12 +11,14 @@ from uuid import uuid4
 import pymongo
 import pytest
 from bson import Int64
+from served import ShiftedClock
 from servers import Endpoint, wait_until
 from wired import PASSWORD, SAMPLE, Wire, refused
 
 from brookmill.runtime import ephemeral, sample
 from brookmill.wire import peer
 from brookmill.wire.commands import samples
+from brookmill.wire.login import Login
 
 
 def documents(*values: Any) -> dict[str, Any]:
@@ -216,6 +218,40 @@ def test_not_too_many_at_once(admin: Any, monkeypatch: pytest.MonkeyPatch, solar
     admin.command("dropStreamProcessor", name)
     monkeypatch.setattr("brookmill.wire.cursors.MOST", 0)
     assert refused(admin, "startSampleStreamProcessor", solar)[0] == 125
+
+
+def test_what_finds_no_place_for_its_cursor_does_not_run(
+    admin: Any, wire: Wire, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("brookmill.wire.cursors.MOST", 0)
+    before = len(wire.launcher.workers)
+    assert refused(admin, "processStreamProcessor", [SAMPLE])[0] == 125
+    assert len(wire.launcher.workers) == before + 1
+    wait_until(lambda: not wire.launcher.running(), what="the end of the worker")
+
+
+@pytest.mark.parametrize("order", ["looks, goes", "goes, looks"])
+def test_a_sample_goes_with_its_client_though_a_command_still_runs(wire: Wire, order: str) -> None:
+    clock = ShiftedClock()
+    here = peer.Peer(1, "127.0.0.1", Login(wire.served.services, b""))
+    looked = sample.Sample(clock)
+    steps = [lambda: here.fetches(looked), here.lost]
+    for step in steps if order == "looks, goes" else reversed(steps):
+        step()
+    assert not looked.closed, "it may be fetched over another connection"
+    clock.shift = peer.GRACE + 1
+    assert looked.closed
+
+
+def test_a_sample_that_is_fetched_over_another_connection_stays(wire: Wire) -> None:
+    clock = ShiftedClock()
+    one, other = (peer.Peer(number, "127.0.0.1", Login(wire.served.services, b"")) for number in (1, 2))
+    looked = sample.Sample(clock)
+    one.fetches(looked)
+    other.fetches(looked)
+    one.lost()
+    clock.shift = peer.GRACE + 1
+    assert not looked.closed
 
 
 def test_a_held_fetch_is_short_enough_for_ctrl_c() -> None:

@@ -16,6 +16,7 @@ from typing import Any
 
 import httpx
 import mongosh
+import psutil
 import pytest
 from servers import endpoint, wait_until
 
@@ -142,11 +143,15 @@ def interrupt(t: Any) -> None:
     wait_until(again, what="the shell")
 
 
-def workers_of(shop: Shop) -> list[Any]:
-    import psutil
+def workers_of(shop: Shop) -> list[psutil.Process]:
+    return [one for one in psutil.Process(shop.server.process.pid).children() if works(one)]
 
-    children = psutil.Process(shop.server.process.pid).children()
-    return [child for child in children if "brookmill.runtime.worker" in " ".join(child.cmdline())]
+
+def works(process: psutil.Process) -> bool:
+    try:
+        return "brookmill.runtime.worker" in " ".join(process.cmdline())
+    except psutil.NoSuchProcess:  # it ends just now, or has ended and nobody has asked for its status yet
+        return False
 
 
 def test_everything_that_sp_has_in_a_script(mill: Shop) -> None:

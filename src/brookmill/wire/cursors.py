@@ -34,12 +34,13 @@ class Cursors:
         return len(self._open)
 
     def open(self, workspace_id: str, processor: str, sample: Sample) -> int:
-        """The number of a new cursor. Raises CommandError when there are too many."""
+        """The number of a new cursor. Closes ``sample`` and raises CommandError when there are too many."""
         with self._lock:
             for number, cursor in list(self._open.items()):
                 if cursor.sample.closed:
                     del self._open[number]
             if sum(cursor.workspace_id == workspace_id for cursor in self._open.values()) >= MOST:
+                sample.close()
                 raise CommandError(f"there are {MOST} sample cursors open in this workspace already", 125)
             number = secrets.randbits(62) + 1
             self._open[number] = Cursor(workspace_id, processor, sample)
