@@ -100,7 +100,8 @@ def secure(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Wire, str
         yield running, f"tls=true&tlsCAFile={files['ca']}"
 
 
-@pytest.mark.parametrize("driver", [node, pytest.param(go, marks=pytest.mark.slow)])
+@pytest.mark.slow
+@pytest.mark.parametrize("driver", [node, go])
 def test_a_driver_connects_with_tls(
     driver: Callable[[Path], Sequence[str]], secure: tuple[Wire, str], tmp_path: Path
 ) -> None:
@@ -109,6 +110,7 @@ def test_a_driver_connects_with_tls(
     assert asked(driver(tmp_path), f"{uri}&authSource=admin") == PRINTED
 
 
+@pytest.mark.slow
 def test_the_name_that_a_client_calls_chooses_the_workspace(secure: tuple[Wire, str]) -> None:
     wire, trusting = secure
     user, uri = wire.user(), f"mongodb://localhost:{wire.address[1]}/?{trusting}"
@@ -123,6 +125,7 @@ def test_the_name_that_a_client_calls_chooses_the_workspace(secure: tuple[Wire, 
         assert client.admin.command("listStreamConnections", 1)["connections"] == []
 
 
+@pytest.mark.slow
 def test_without_tls_nothing_is_said(secure: tuple[Wire, str]) -> None:
     wire, _ = secure
     uri = f"mongodb://localhost:{wire.address[1]}/"
