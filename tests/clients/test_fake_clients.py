@@ -7,7 +7,7 @@ from typing import Any
 
 import httpx
 import pytest
-from served import Served
+from served import Bearer, Served
 
 
 class ChallengedEveryTime(httpx.DigestAuth):
@@ -113,6 +113,25 @@ def test_terraform_clears_headers(served: Served, digest: httpx.Client, streams:
     plan = {"name": "h", "type": "Https", "url": "https://example.com"}
     call.ok("POST", connections, plan | {"headers": {"a": "1"}})
     assert call.ok("PATCH", f"{connections}/h", plan | {"headers": {}})["headers"] == {}
+
+
+def test_go_sdk_with_a_service_account(served: Served, streams: str) -> None:
+    account, form = served.account(), {"grant_type": "client_credentials"}
+    got = httpx.post(f"{served.url}/api/oauth/token", data=form, auth=account)
+    token = got.json()
+    assert token["token_type"] == "Bearer"
+    assert token["expires_in"] > 600, "Terraform refreshes a token that has less than ten minutes left"
+    call = GoSDK(served.client(Bearer(token["access_token"])))
+    one = f"{streams}/{served.workspace().name}/connections"
+    call.ok("POST", one, {"name": "k", "type": "Kafka", "bootstrapServers": "a:1"})
+    changed = call.ok("PATCH", f"{one}/k", {"name": "k", "type": "Kafka", "bootstrapServers": "b:1"})
+    assert changed["bootstrapServers"] == "b:1"
+    for _ in range(2):  # the second time it is unknown, which is no error either
+        revoked = httpx.post(
+            f"{served.url}/api/oauth/revoke", data={"token": token["access_token"]}, auth=account
+        )
+        assert (revoked.status_code, revoked.content) == (200, b"")
+    assert call("GET", f"{one}/k").status_code == 401
 
 
 def test_atlas_cli(served: Served, digest: httpx.Client, streams: str) -> None:
