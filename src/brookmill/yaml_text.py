@@ -52,6 +52,20 @@ _Loader.add_constructor(
 )
 
 
+class _Dumper(yaml.SafeDumper):
+    """Quotes texts that YAML 1.1 or ``_SCHEMA`` would take for something else."""
+
+
+for _name, _pattern, _first in _SCHEMA:
+    _Dumper.add_implicit_resolver(f"{_TAG}{_name}", re.compile(f"^(?:{_pattern})$"), list(_first))
+_Dumper.ignore_aliases = lambda *_: True  # type: ignore[method-assign]
+
+
+def yaml_text(value: Any) -> str:
+    """YAML that ``parse_yaml`` reads as ``value``, which has the types of JSON; members keep their order."""
+    return str(yaml.dump(value, Dumper=_Dumper, sort_keys=False, allow_unicode=True, width=110))
+
+
 def parse_yaml(text: str) -> Any:
     """The value of one YAML document, in the types that JSON has. Raises ValueError with line and column."""
     return _constructed(lambda loader: loader.get_single_data(), text)

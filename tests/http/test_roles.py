@@ -79,6 +79,7 @@ ALLOWED: dict[str, set[Role]] = {
     "getGroupStreamProcessors": M,
     "getGroupStreamProcessor": M,
     "explainGroupStreamProcessor": M,
+    "sampleGroupStreamProcessor": M,
     "updateGroupStreamProcessor": M,
     "deleteGroupStreamProcessor": M,
     "startGroupStreamProcessor": M,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 
 from cyclopts import App, CycloptsError
@@ -17,6 +18,10 @@ class Unusable(BrookmillError):
     """What a command was given is not what it takes; the text says why."""
 
 
+class Unavailable(BrookmillError):
+    """The server that a command asks does not answer, or not as a server should."""
+
+
 DONE, REFUSED, USAGE, UNAVAILABLE = range(4)
 
 app = App(
@@ -27,10 +32,13 @@ app = App(
         "Exit status: 0 done, 1 refused, 2 wrong usage or settings, 3 nothing there to work with."
     ),
     version_flags=["--version"],
-    error_formatter=lambda error: f"brookmill: {error}",
 )
 app.command("brookmill.cli.server:serve", name="serve", help="Run the server.")
 app.command("brookmill.cli.server:env", name="env", help="Print the variables that Atlas clients read.")
+app.command("brookmill.cli.api:app", name="api", help="Every operation of the Admin API, by its id.")
+app.command("brookmill.cli.workspaces:app", name="workspaces", help="Workspaces of a project.")
+app.command("brookmill.cli.connections:app", name="connections", help="Connections of a workspace.")
+app.command("brookmill.cli.processors:app", name="processors", help="Stream processors of a workspace.")
 app.command("brookmill.cli.terminal:run", name="run", help="Play a pipeline to the terminal.")
 app.command("brookmill.cli.shell:shell", name="shell", help="Start mongosh on the running server.")
 app.command("brookmill.cli.cases:check", name="test", help="Test pipelines as flow files say.")
@@ -59,13 +67,15 @@ def main() -> None:
 def run(arguments: list[str]) -> int:
     """One command; errors on purpose become one line on standard error, only bugs show a trace."""
     try:
-        app(arguments, exit_on_error=False, result_action="return_none")
-    except CycloptsError:
-        return USAGE  # cyclopts has printed it
+        app(arguments, exit_on_error=False, print_error=False, result_action="return_none")
+        sys.stdout.flush()
+    except CycloptsError as e:
+        print(f"brookmill: {' '.join(str(e).split())}", file=sys.stderr)
+        return USAGE
     except KeyboardInterrupt:
         return 130
-    except BrokenPipeError:
-        return DONE  # whoever read us has seen enough
+    except BrokenPipeError:  # whoever read us has seen enough; what is left must go somewhere at the end
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
     except BrookmillError as e:
         print(f"brookmill: {e}", file=sys.stderr)
         return _status(e)
@@ -80,4 +90,4 @@ def _status(error: BrookmillError) -> int:
 
     if isinstance(error, ConfigError | InvalidFlow | Unusable):
         return USAGE
-    return UNAVAILABLE if isinstance(error, StartError | StoreError) else REFUSED
+    return UNAVAILABLE if isinstance(error, StartError | StoreError | Unavailable) else REFUSED

@@ -5,8 +5,6 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import msgspec
-
 from brookmill.cli import Refused, show
 from brookmill.cli.flags import Output
 
@@ -44,8 +42,8 @@ def check(*files: Path, thorough: bool = False, output: Output = "table") -> Non
                 verdicts.append((path, way, verdict))
                 if output == "table":
                     _tell(verdict, way)
-    if output == "json":
-        print(msgspec.json.format(msgspec.json.encode([_row(*one) for one in verdicts]), indent=2).decode())
+    if output != "table":
+        show.value([_row(*one) for one in verdicts], output)
     failed = sum(not verdict.passed for _, _, verdict in verdicts)
     if failed:
         raise Refused(f"{failed} of {len(verdicts)} did not come out as expected")

@@ -5,8 +5,6 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-import msgspec
-
 from brookmill.cli import Refused, Unusable, show
 from brookmill.cli.flags import Output
 
@@ -36,11 +34,11 @@ def explain(file: Path, *, code: bool = False, output: Output = "table") -> None
         _explained(pipeline(one, test=held.test, definitions=definitions), ".".join(map(str, one.path)), code)
         for one in held.pipelines
     ]
-    if output == "json":
-        print(msgspec.json.format(msgspec.json.encode(shown), indent=2).decode())
+    if output != "table":
+        show.value(shown, output)
     else:
         for one in shown:
-            _tell(one)
+            tell(one)
 
 
 def _explained(written: Any, path: str, code: bool) -> dict[str, Any]:
@@ -57,7 +55,8 @@ def _explained(written: Any, path: str, code: bool) -> dict[str, Any]:
     return {"pipeline": path, **described(made)} | ({"code": made.code} if code else {})
 
 
-def _tell(one: dict[str, Any]) -> None:
+def tell(one: dict[str, Any]) -> None:
+    """A described plan; ``pipeline`` is its title, ``code`` may be there."""
     if one["pipeline"]:
         print(show.bold(one["pipeline"]))
     print(f"{one['source']}  reads {_fields(one['reads'])}")

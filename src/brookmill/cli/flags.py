@@ -17,7 +17,8 @@ if TYPE_CHECKING:
     from brookmill.store import Store
 
 Output = Annotated[
-    Literal["table", "json"], Parameter(name=["--output", "-o"], help="How to answer.", show_choices=True)
+    Literal["table", "json", "yaml"],
+    Parameter(name=["--output", "-o"], help="How to answer.", show_choices=True),
 ]
 
 

@@ -110,7 +110,7 @@ def _tell(
     if output == "text":
         for one in mended:
             label = one.fix.label if one.fix else ""
-            print(_printable(f"{_place(one)}: fixed {one.rule.id}: {label}"))
+            print(show.printable(f"{_place(one)}: fixed {one.rule.id}: {label}"))
         for one in left:
             _show(one)
         return
@@ -130,15 +130,10 @@ def _place(one: Finding) -> str:
 
 def _show(one: Finding) -> None:
     severity = show.painted(one.rule.severity, _COLOURS[one.rule.severity])
-    print(f"{_printable(_place(one))}: {severity} {one.rule.id}: {_printable(one.message)}")
+    print(f"{show.printable(_place(one))}: {severity} {one.rule.id}: {show.printable(one.message)}")
     where = ".".join(map(str, one.path))
     fix = f"; --fix can {one.fix.label}" if one.fix else ""
-    print(_printable(f"  {one.rule.title} ({where or 'the whole file'}){fix}"))
-
-
-def _printable(text: str) -> str:
-    """``text`` without what a terminal would obey."""
-    return "".join(c if c.isprintable() else f"\\x{ord(c):02x}" for c in text)
+    print(show.printable(f"  {one.rule.title} ({where or 'the whole file'}){fix}"))
 
 
 def _row(one: Finding) -> dict[str, object]:

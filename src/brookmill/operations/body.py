@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import difflib
 import json
 import re
 from collections.abc import Callable, Collection, Mapping
@@ -158,7 +159,7 @@ def _attributes(
         if field is None:
             if name in _IGNORED or (name == struct.tag_field and value in (struct.tag, None)):
                 continue
-            _refuse("INVALID_ATTRIBUTE", path + name, "is not known here")
+            _refuse("INVALID_ATTRIBUTE", path + name, f"is not known here{_nearest(name, fields)}")
         if value is None and not _nullable(field.type):
             continue
         attributes[field.name] = _value(field.type, value, path + name, text)
@@ -171,6 +172,12 @@ def _attributes(
         code = "MISSING_ATTRIBUTE" if len(absent) == 1 else "MISSING_ATTRIBUTES"
         raise UserError(code, ", ".join(absent), fields=[(name, "is required") for name in absent])
     return attributes
+
+
+def _nearest(name: str, known: Collection[str]) -> str:
+    """What may have been meant."""
+    near = difflib.get_close_matches(name[:_SHOWN], known, 1)
+    return f"; {near[0]} is" if near else ""
 
 
 def _nullable(kind: inspect.Type) -> bool:
