@@ -3,63 +3,25 @@
 from __future__ import annotations
 
 import contextlib
-import io
 import json
 import shlex
 import sqlite3
 import subprocess
 import sys
-from collections.abc import Callable
-from dataclasses import dataclass
 from pathlib import Path
 
 import httpx
 import pytest
+from commanded import Run, done, failed
 
-from brookmill import cli
 from brookmill.testing import server
-
-
-@dataclass(frozen=True)
-class Ended:
-    """A command that has ended."""
-
-    status: int
-    stdout: str
-    stderr: str
-
-
-Run = Callable[..., Ended]
 
 
 @pytest.fixture
 def run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Run:
     """Runs a command in this process, in a directory of its own."""
     monkeypatch.chdir(tmp_path)
-    monkeypatch.setenv("BROOKMILL_DATA_DIR", str(tmp_path / "data"))
-    monkeypatch.setenv("COLUMNS", "120")
-
-    def run(*arguments: str, stdin: str = "", **environ: str) -> Ended:
-        with monkeypatch.context() as patch:
-            for name, value in environ.items():
-                patch.setenv(name, value)
-            patch.setattr("sys.stdin", io.StringIO(stdin))
-            status = cli.run(list(arguments))
-        return Ended(status, *capsys.readouterr())
-
-    return run
-
-
-def done(ended: Ended) -> str:
-    assert (ended.status, ended.stderr) == (0, "")
-    return ended.stdout
-
-
-def failed(ended: Ended, status: int, text: str) -> None:
-    assert ended.status == status, ended.stderr
-    assert ended.stderr.startswith("brookmill: ")
-    assert text in ended.stderr
-    assert len(ended.stderr.splitlines()) == 1
+    return Run(tmp_path / "data", monkeypatch, capsys)
 
 
 def test_it_is_a_program() -> None:

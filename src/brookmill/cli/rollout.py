@@ -23,9 +23,10 @@ def follow(remote: Remote, rollout: Mapping[str, Any]) -> None:
 
     clock, told = SystemClock(), ""
     while True:
-        text = ", ".join(f"{one['name']} {one['state'].lower()}" for one in rollout["processors"])
+        steps = ", ".join(f"{one['name']} {one['state'].lower()}" for one in rollout["processors"])
+        text = f"{rollout['state'].lower()}: {steps}"
         if text != told:
-            print(f"{rollout['state'].lower()}: {text}", file=sys.stderr)
+            print(text, file=sys.stderr)
         told = text
         if rollout["state"] in _OVER:
             break
