@@ -60,6 +60,7 @@ def test_every_operation_that_waits_for_others_is_known_to() -> None:
     known = {operation.id for operation in OPERATIONS.values() if operation.waits}
     assert known == {
         "deleteGroupStreamProcessor",
+        "sampleGroupStreamProcessor",
         "startGroupStreamProcessor",
         "startGroupStreamProcessorWith",
         "stopGroupStreamProcessor",

@@ -186,7 +186,8 @@ def test_a_failure_takes_all_of_them_back(mill: Make) -> None:
     assert rollout.error == "p1: Wrong password"
     assert [step.state for step in rollout.steps] == ["REVERTED", "REVERTED", "PENDING"]
     wait_until(lambda: len(here.starts) == 7, what="the workers")
-    assert here.starts[3:] == [("p0", NEW, b"+"), ("p1", NEW, b"+"), ("p1", OLD, b"+"), ("p0", OLD, b"+")], (
+    assert here.starts[3:5] == [("p0", NEW, b"+"), ("p1", NEW, b"+")]
+    assert sorted(here.starts[5:]) == [("p0", OLD, b"+"), ("p1", OLD, b"+")], (  # at the same time
         "from the checkpoints before the change"
     )
     assert [p.state for p in here.processors] == [State.STARTED] * 3
