@@ -55,6 +55,10 @@ EXPRESSIONS: dict[str, tuple[Value, dict[str, Value]]] = {
     "length in a loop": (looped({"$strLenCP": "$a"}), {"a": "é" * 4_000_000}),
     "bytes in a loop": (looped({"$strLenBytes": "$a"}), {"a": "é" * 4_000_000}),
     "splitting in a loop": (looped({"$split": ["$a", ","]}), {"a": "," * 900_000}),
+    "a loop written out": (
+        {"$concatArrays": [{"$regexFindAll": {"input": "$a", "regex": "^a", "options": "m"}}] * 1000},
+        {"a": "a\n" * 2_000},
+    ),
     "replacing in a loop": (
         looped({"$replaceAll": {"input": "$a", "find": "x", "replacement": ""}}),
         {"a": BIG},

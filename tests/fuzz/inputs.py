@@ -25,8 +25,10 @@ from brookmill.plan import bounded, plan
 _ENCODE = encoder()
 START = 1_700_000_000_000
 
-#: Seconds of CPU for one call of what is asked: parsing, or one evaluation.
+#: Seconds of CPU for one call of what is asked: parsing, one evaluation, or a pipeline of some stages.
 MOST_SECONDS = 1.0
+#: A longer pipeline has as much for each so many stages.
+SOME_STAGES = 100
 #: What the parser may raise; the last for what is nested deeper than any JSON text may be.
 SPEC = (PlanError, RecursionError)
 #: What an evaluator may raise: those who call it take the last two for errors of the document as well.
@@ -44,21 +46,21 @@ class Hang(BaseException):
     """Not an Exception: nothing asked may take it for an error of a document."""
 
 
-def refused(call: Callable[[], Any], *errors: type[Exception]) -> Any:
-    """What ``call`` gives; None where it raises one of ``errors``. Raises Hang."""
+def refused(call: Callable[[], Any], *errors: type[Exception], most: float = MOST_SECONDS) -> Any:
+    """What ``call`` gives; None where it raises one of ``errors``. Raises Hang after ``most`` seconds."""
     began = time.process_time()
-    signal.setitimer(signal.ITIMER_PROF, MOST_SECONDS)
+    signal.setitimer(signal.ITIMER_PROF, most)
     try:
         return call()
     except errors as e:
         return str(e) and None
     finally:
         signal.setitimer(signal.ITIMER_PROF, 0)
-        hang(time.process_time() - began)
+        hang(time.process_time() - began, most)
 
 
-def hang(took: float) -> None:
-    if took > MOST_SECONDS:
+def hang(took: float, most: float = MOST_SECONDS) -> None:
+    if took > most:
         raise Hang(f"took {took:.1f} s")
 
 
@@ -111,9 +113,10 @@ def stages(source: random.Random) -> None:
 
 def ask_stages(specs: Value, documents: list[Value]) -> None:
     documents = [document for document in documents if isinstance(document, dict)]
+    stages = len(specs) if isinstance(specs, list) else 0
     for reference in (True, False):
         run = functools.partial(bounded.run, specs, documents, reference=reference)
-        write(refused(run, *DOCUMENT, PlanError))
+        write(refused(run, *DOCUMENT, PlanError, most=MOST_SECONDS * max(1, stages / SOME_STAGES)))
 
 
 def text(source: random.Random) -> None:

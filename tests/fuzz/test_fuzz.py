@@ -80,7 +80,8 @@ def bombs(wanted: str) -> list[str]:
 
 
 @pytest.mark.parametrize(
-    "wanted", ["pattern", "decimal", "at the limit", "too deep", "digits", "doubles", "unwound"]
+    "wanted",
+    ["pattern", "decimal", "at the limit", "too deep", "digits", "doubles", "unwound", "written out"],
 )
 def test_bombs_are_defused(wanted: str) -> None:
     found = bombs(wanted)

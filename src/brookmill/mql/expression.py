@@ -17,6 +17,7 @@ from brookmill.mql.bounds import GROWTH, weigh, weighed
 from brookmill.mql.code import Code, Val
 from brookmill.mql.errors import PlanError
 from brookmill.mql.field_path import STREAM_NAMES, Path, StreamName
+from brookmill.mql.large import Large, is_large
 from brookmill.mql.refusals import unrecognized
 from brookmill.mql.values import MISSING, Document, Value
 from brookmill.registry import Registry
@@ -377,4 +378,5 @@ def parse_expression(
     spec: Value, *, path: tuple[str | int, ...] = (), variables: frozenset[str] = frozenset()
 ) -> Expression:
     """The expression that ``spec`` means. ``variables``: user variables in sight. Raises PlanError."""
-    return Parser(path, variables).expression(spec)
+    expression = Parser(path, variables).expression(spec)
+    return Large(expression) if is_large(spec) else expression

@@ -27,6 +27,7 @@ from brookmill.mql.expression import (
 from brookmill.mql.expressions.boolean import Conjunction, truth
 from brookmill.mql.expressions.conditional import Cond, IfNull, Switch
 from brookmill.mql.field_path import Path
+from brookmill.mql.large import size
 from brookmill.mql.numbers import is_number, to_float
 from brookmill.mql.values import INT32_MAX, MISSING, Document, Value, deeper_than, nullish, truthy, type_name
 
@@ -111,14 +112,8 @@ def _light(part: Any, own: Collection[str]) -> bool:
 
 def _cost(inner: Expression, own: Collection[str], spec: Value) -> int:
     """What a step of a loop costs, in items copied; 0: next to nothing."""
-    size = _size(spec)
-    return 0 if size <= _SMALL_SIZE and _light(inner, own) else Growth.STEP * (1 + size // 8)
-
-
-def _size(spec: Value) -> int:
-    """How many parts a spec has."""
-    parts = spec.values() if type(spec) is dict else spec if type(spec) is list else ()
-    return 1 + sum(map(_size, parts))
+    parts = size(spec)
+    return 0 if parts <= _SMALL_SIZE and _light(inner, own) else Growth.STEP * (1 + parts // 8)
 
 
 @contextmanager
