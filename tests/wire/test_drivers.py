@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import shutil
 import subprocess
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -13,11 +13,8 @@ import mongosh
 import msgspec
 import pymongo
 import pytest
-import trustme
 from pymongo.errors import ServerSelectionTimeoutError
-from wired import PASSWORD, Wire, refused, wired
-
-from brookmill.wire.server import tls_context
+from wired import PASSWORD, Wire, refused
 
 SOURCES = Path(__file__).parent / "drivers"
 #: What every one of the little programs prints: a reply, and a refusal.
@@ -85,23 +82,7 @@ def test_a_driver_connects_in_every_topology(
     assert asked(program, seeds) == PRINTED, "several seeds"
 
 
-@pytest.fixture(scope="module")
-def secure(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Wire, str]]:
-    """A door that speaks TLS as ``localhost``, and the options that trust it."""
-    directory = tmp_path_factory.mktemp("secure")
-    authority = trustme.CA()
-    made = authority.issue_cert("localhost")
-    files = {name: str(directory / f"{name}.pem") for name in ("ca", "ssl_certfile", "ssl_keyfile")}
-    authority.cert_pem.write_to_path(files["ca"])
-    made.cert_chain_pems[0].write_to_path(files["ssl_certfile"])
-    made.private_key_pem.write_to_path(files["ssl_keyfile"])
-    context = tls_context({name: files[name] for name in ("ssl_certfile", "ssl_keyfile")})
-    with wired(directory / "data", tls=context) as running:
-        yield running, f"tls=true&tlsCAFile={files['ca']}"
-
-
-@pytest.mark.slow
-@pytest.mark.parametrize("driver", [node, go])
+@pytest.mark.parametrize("driver", [node, pytest.param(go, marks=pytest.mark.slow)])
 def test_a_driver_connects_with_tls(
     driver: Callable[[Path], Sequence[str]], secure: tuple[Wire, str], tmp_path: Path
 ) -> None:
@@ -110,7 +91,6 @@ def test_a_driver_connects_with_tls(
     assert asked(driver(tmp_path), f"{uri}&authSource=admin") == PRINTED
 
 
-@pytest.mark.slow
 def test_the_name_that_a_client_calls_chooses_the_workspace(secure: tuple[Wire, str]) -> None:
     wire, trusting = secure
     user, uri = wire.user(), f"mongodb://localhost:{wire.address[1]}/?{trusting}"
@@ -125,7 +105,6 @@ def test_the_name_that_a_client_calls_chooses_the_workspace(secure: tuple[Wire, 
         assert client.admin.command("listStreamConnections", 1)["connections"] == []
 
 
-@pytest.mark.slow
 def test_without_tls_nothing_is_said(secure: tuple[Wire, str]) -> None:
     wire, _ = secure
     uri = f"mongodb://localhost:{wire.address[1]}/"

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import itertools
+import ssl
 from typing import Final
 
 from bson.errors import BSONError
@@ -22,39 +23,45 @@ from brookmill.wire.session import Session
 STRANGERS_MESSAGE, USERS_MESSAGE = 64 * 1024, 17 * 1024 * 1024
 #: Seconds from the first to the last byte of a message, and until an answer is taken.
 PATIENCE: Final = 30.0
+#: Seconds that a TLS handshake may take.
+HANDSHAKE: Final = 10.0
 #: Seconds without a message after which a stranger is gone; monitors of drivers ask every ten.
 STRANGERS_IDLE: Final = 120.0
 
 
 class Connection(asyncio.Protocol):
-    """One peer. Its task ends with the connection, and so does a fetch that is held."""
+    """One peer. Its task ends with the connection, and so does a fetch that is held.
 
-    def __init__(self, door: Door, peers: Peers) -> None:
+    ``tls``: what to speak; the handshake is a part of the connection, so that it has its place among the
+    strangers, and its end, like everything else. None: the bytes are messages as they come.
+    """
+
+    def __init__(self, door: Door, peers: Peers, tls: ssl.SSLContext | None = None) -> None:
         self._door = door
         self._peers = peers
+        self._tls = tls
         self._reader = Reader(STRANGERS_MESSAGE)
         self._arrived = asyncio.Event()
         self._writable = asyncio.Event()
         self._writable.set()
         self._numbers = itertools.count(1)
+        self._carrier: asyncio.Transport | None = None
         self._transport: asyncio.Transport | None = None
         self._task: asyncio.Task[None] | None = None
         self._peer: Peer | None = None
-        self._over = False
+        self._over = asyncio.Event()
 
     # --- what asyncio calls
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         assert isinstance(transport, asyncio.Transport)
-        self._transport = transport
+        self._carrier = self._transport = transport
         if not self._peers.enter(self):
             transport.abort()
             return
-        address = transport.get_extra_info("peername") or ("",)
-        named = getattr(transport.get_extra_info("ssl_object"), "called", None)
-        login = Login(self._door.services, self._door.secret)
-        self._peer = Peer(self._peers.number(), str(address[0]), login, named)
-        self._task = asyncio.get_running_loop().create_task(self._serve(Session(self._door, self._peer)))
+        if self._tls is not None:
+            transport.pause_reading()  # what comes first is for the handshake
+        self._task = asyncio.get_running_loop().create_task(self._live())
 
     def data_received(self, data: bytes) -> None:
         self._reader.feed(data)
@@ -69,11 +76,14 @@ class Connection(asyncio.Protocol):
         self._writable.set()
 
     def connection_lost(self, exc: Exception | None) -> None:  # noqa: ARG002
-        self._over = True
-        self._peers.leave(self)
+        self._leave()
         if self._task is not None:
             self._task.cancel()
             self._task.add_done_callback(self._let_go)
+
+    def _leave(self) -> None:
+        self._over.set()
+        self._peers.leave(self)
 
     def _let_go(self, _: object) -> None:
         if self._peer is not None:
@@ -82,14 +92,37 @@ class Connection(asyncio.Protocol):
     # --- what happens between
 
     def drop(self) -> None:
-        """End it at once."""
-        if self._transport is not None:
-            self._transport.abort()
+        """End it at once, in a handshake too."""
+        if self._carrier is not None:
+            self._carrier.abort()
 
     async def ended(self) -> None:
-        """Wait until its task is over."""
+        """Wait until the connection is lost, and its task over."""
+        await self._over.wait()
         if self._task is not None:
             await asyncio.wait([self._task])
+
+    async def _live(self) -> None:
+        if self._tls is not None:
+            self._transport = await self._secured(self._tls)
+        if self._transport is None:
+            self._leave()  # asyncio does not tell that a connection is lost in its handshake
+            return
+        address = self._transport.get_extra_info("peername") or ("",)
+        named = getattr(self._transport.get_extra_info("ssl_object"), "called", None)
+        login = Login(self._door.services, self._door.secret)
+        self._peer = Peer(self._peers.number(), str(address[0]), login, named)
+        await self._serve(Session(self._door, self._peer))
+
+    async def _secured(self, tls: ssl.SSLContext) -> asyncio.Transport | None:
+        """The transport after the handshake; None: there was none in time."""
+        loop, carrier = asyncio.get_running_loop(), self._carrier
+        if carrier is None or carrier.is_closing():
+            return None
+        try:
+            return await loop.start_tls(carrier, self, tls, server_side=True, ssl_handshake_timeout=HANDSHAKE)
+        except OSError:
+            return None
 
     async def _serve(self, session: Session) -> None:
         try:
@@ -115,7 +148,7 @@ class Connection(asyncio.Protocol):
         ends = now() + STRANGERS_IDLE if peer.login.user is None else None
         begun = False
         while (message := self._reader.message()) is None:
-            if self._over:
+            if self._over.is_set():
                 return None
             if not begun and self._reader.buffered:
                 begun, ends = True, now() + PATIENCE

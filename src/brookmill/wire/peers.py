@@ -22,6 +22,7 @@ class Peers:
         self._strangers: dict[Connection, None] = {}
         self._users: set[Connection] = set()
         self._numbers = itertools.count(1)
+        self._closed = False
 
     def __len__(self) -> int:
         return len(self._strangers) + len(self._users)
@@ -32,6 +33,8 @@ class Peers:
 
     def enter(self, connection: Connection) -> bool:
         """Take in a new one, still a stranger; False: there is no place."""
+        if self._closed:
+            return False
         full = len(self) >= self._most or len(self._strangers) >= self._most * _STRANGERS
         if full and not self._strangers:
             return False
@@ -55,5 +58,10 @@ class Peers:
         self._strangers.pop(connection, None)
         self._users.discard(connection)
 
-    def everybody(self) -> list[Connection]:
-        return [*self._strangers, *self._users]
+    def close(self) -> list[Connection]:
+        """Drop everybody, and take in nobody any more; who there was."""
+        self._closed = True
+        left = [*self._strangers, *self._users]
+        for connection in left:
+            connection.drop()
+        return left

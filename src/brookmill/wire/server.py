@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import secrets
 import socket
 import ssl
@@ -18,7 +19,6 @@ from brookmill.wire.connection import Connection
 from brookmill.wire.cursors import Cursors
 from brookmill.wire.peers import Peers
 
-_HANDSHAKE: Final = 10.0
 _BACKLOG: Final = 1024
 #: Seconds that connections get to end.
 _GRACE: Final = 5.0
@@ -81,16 +81,25 @@ class _Server:
     async def _serve(self) -> None:
         self._loop = asyncio.get_running_loop()
         server = await self._loop.create_server(
-            lambda: Connection(self._door, self.peers),
-            sock=self._listener,
-            ssl=self._tls,
-            ssl_handshake_timeout=_HANDSHAKE if self._tls else None,
-            backlog=_BACKLOG,
+            lambda: Connection(self._door, self.peers, self._tls), sock=self._listener, backlog=_BACKLOG
         )
         self.ready.set()
         await self._stopping.wait()
+        await self._end_all()
         server.close()
-        left = self.peers.everybody()
-        for connection in left:
-            connection.drop()
-        await asyncio.wait_for(asyncio.gather(*(one.ended() for one in left)), _GRACE)
+
+    async def _end_all(self) -> None:
+        """Every transport is closed afterwards.
+
+        A server that is closed while it takes somebody in forgets his socket: so it stays open until the
+        tasks that take them in are over.
+        """
+        assert self._loop is not None
+        self._loop.remove_reader(self._listener)
+        left = self.peers.close()
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(_GRACE):
+                while tasks := asyncio.all_tasks() - {asyncio.current_task()}:
+                    await asyncio.wait(tasks)
+                for connection in left:
+                    await connection.ended()
