@@ -1,9 +1,11 @@
-"""A processor beside 200 idle and 20 sampling connections: ``python -m benchmarks.wire [PAIRS]``.
+"""A processor beside 200 idle and 20 sampling connections: ``python -m benchmarks.wire [ROUNDS]``.
 
-A server with one processor that takes all it can get. Stretches with the connections and without them take
-turns; a figure is the median of the pairs' ratios of documents a second. The same is done with two stretches
-that both have none: so much is noise. The clients are a process of their own with the lowest priority, as
-they would be on a machine of their own.
+A server with one processor that takes all it can get. Each round has three stretches: two without connections
+and one with them, which comes first or last in turn, so that drift weighs on both sides. A figure is the
+median of the rounds' ratios; the two stretches that both have none tell how much of that is noise. The worker
+says itself how many documents it had read at what time, and the kernel how much processor time it had taken
+by then. The clients are a process of their own with the lowest priority, as they would be on a machine of
+their own.
 """
 
 from __future__ import annotations
@@ -18,9 +20,10 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
 from multiprocessing.synchronize import Event
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import httpx
 import psutil
@@ -30,10 +33,12 @@ from benchmarks.figure import Figure, show
 from brookmill.testing import Server, server
 from demo.broker import broker
 
-PAIRS = 8
+ROUNDS = 6
 IDLE, SAMPLING = 200, 20
-#: Seconds of a stretch, and before it.
-STRETCH, SETTLE = 6.0, 2.0
+#: Seconds of a stretch, and before it: then the samples of the last one are over.
+STRETCH, SETTLE = 6.0, 5.0
+#: Seconds between two looks at the worker's processor time, and how many of them until one at its statistics.
+LOOK, LOOKS = 0.05, 5
 #: Records a second that the sample source would give: more than there can be.
 ENDLESS = 10_000_000
 NAME = "busy"
@@ -47,7 +52,18 @@ PIPELINE: list[dict[str, Any]] = [
 ]
 
 
-def run(pairs: int = PAIRS) -> list[Figure]:
+@dataclass(frozen=True)
+class Speed:
+    """Documents: a second of the clock, and a second of the worker's processor time."""
+
+    pace: float
+    thrift: float
+
+    def over(self, other: Speed) -> Speed:
+        return Speed(self.pace / other.pace, self.thrift / other.thrift)
+
+
+def run(rounds: int = ROUNDS) -> list[Figure]:
     with tempfile.TemporaryDirectory(prefix="brookmill-") as data, ExitStack() as stack:
         bootstrap = stack.enter_context(broker(Path(data) / "kafka"))
         running = stack.enter_context(server(Path(data) / "server", sample_rate=ENDLESS))
@@ -56,40 +72,38 @@ def run(pairs: int = PAIRS) -> list[Figure]:
         admin.command("createStreamProcessor", NAME, pipeline=PIPELINE)
         admin.command("startStreamProcessor", NAME)
         worker = _worker(running)
-        noise, ratios, still, costs = [], [], [], []
-        for _ in range(pairs):
-            first, again = (_speed(admin, worker) for _ in range(2))
-            with _crowd(_uri(running)):
-                crowded = _speed(admin, worker)
-            noise.append(again[0] / first[0])
-            ratios.append(crowded[0] / again[0])
-            still.append(again[1] / first[1])
-            costs.append(crowded[1] / again[1])
-            print(f"{again[0]:.0f} → {crowded[0]:.0f} documents/s", file=sys.stderr)
+        both = [_round(running, admin, worker, first=bool(number % 2)) for number in range(rounds)]
         admin.command("dropStreamProcessor", NAME)
-    how = f"{IDLE} idle, {SAMPLING} sampling, {pairs} pairs of {STRETCH:.0f} s"
+    beside, noise = zip(*both, strict=True)
+    how = f"{IDLE} idle, {SAMPLING} sampling, {rounds} rounds of {STRETCH:.0f} s"
     return [
-        Figure(
-            "throughput beside connections / without",
-            statistics.median(ratios),
-            "",
-            None,
-            f"{how}; {_spread(ratios)}",
-        ),
-        Figure(
-            "the same per second of processor time",
-            statistics.median(costs),
-            "",
-            (">=", 0.97),
-            _spread(costs),
-        ),
-        Figure("noise: throughput without / without", statistics.median(noise), "", None, _spread(noise)),
-        Figure("noise: per second of processor time", statistics.median(still), "", None, _spread(still)),
+        _figure("throughput beside connections / without", [one.pace for one in beside], (">=", 0.95), how),
+        _figure("the same per second of processor time", [one.thrift for one in beside], (">=", 0.97), how),
+        _figure("noise: throughput without / without", [one.pace for one in noise]),
+        _figure("noise: per second of processor time", [one.thrift for one in noise]),
     ]
 
 
-def _spread(ratios: list[float]) -> str:
-    return f"{min(ratios):.3f} to {max(ratios):.3f}"
+def _round(running: Server, admin: Any, worker: int, *, first: bool) -> tuple[Speed, Speed]:
+    """The ratio with connections to without, and without to without. ``first``: begin with connections."""
+
+    def crowded() -> Speed:
+        with _crowd(_uri(running)):
+            return _speed(admin, worker)
+
+    before = crowded() if first else None
+    alone, again = _speed(admin, worker), _speed(admin, worker)
+    beside = before or crowded()
+    near = alone if first else again
+    print(f"{near.pace:.0f} → {beside.pace:.0f} documents/s", file=sys.stderr)
+    return beside.over(near), again.over(alone)
+
+
+def _figure(
+    name: str, ratios: list[float], promise: tuple[Literal[">="], float] | None = None, how: str = ""
+) -> Figure:
+    spread = f"{min(ratios):.3f} to {max(ratios):.3f}"
+    return Figure(name, statistics.median(ratios), "", promise, "; ".join(filter(None, (how, spread))))
 
 
 def _prepare(running: Server, bootstrap: str) -> None:
@@ -115,36 +129,45 @@ def _uri(running: Server) -> str:
 @contextmanager
 def _client(uri: str, connections: int) -> Iterator[Any]:
     """A client with so many connections, all logged in."""
-    client: Any = pymongo.MongoClient(uri, minPoolSize=connections, maxPoolSize=connections)
+    client: Any = pymongo.MongoClient(uri, minPoolSize=connections, maxPoolSize=connections, tz_aware=True)
     with client:
         yield client
 
 
-def _worker(running: Server) -> psutil.Process:
+def _worker(running: Server) -> int:
+    """Its process id."""
     children = psutil.Process(running.process.pid).children()
-    return next(one for one in children if "brookmill.runtime.worker" in " ".join(one.cmdline()))
+    return next(one.pid for one in children if "brookmill.runtime.worker" in " ".join(one.cmdline()))
 
 
-def _speed(admin: Any, worker: psutil.Process) -> tuple[float, float]:
-    """Documents a second of the clock, and of the worker's processor time."""
+def _speed(admin: Any, worker: int) -> Speed:
     time.sleep(SETTLE)
-    count, begun, spent = _news(admin, worker)
-    time.sleep(STRETCH)
-    more, ended, then = _news(admin, worker)
-    return (more - count) / (ended - begun), (more - count) / (then - spent)
+    spent: list[tuple[float, float]] = []
+    counts: dict[float, int] = {}
+    end = time.monotonic() + STRETCH
+    while time.monotonic() < end:
+        spent.append((time.time(), _processor_time(worker)))
+        if len(spent) % LOOKS == 0:
+            stats = admin.command("getStreamProcessorStats", NAME, options={"verbose": True})["stats"]
+            counts[stats["latency"]["end"].timestamp()] = int(stats["inputMessageCount"])
+        time.sleep(LOOK)
+    told = [time for time in counts if spent[0][0] <= time <= spent[-1][0]]
+    begun, ended = told[0], told[-1]
+    documents = counts[ended] - counts[begun]
+    return Speed(documents / (ended - begun), documents / (_at(ended, spent) - _at(begun, spent)))
 
 
-def _news(admin: Any, worker: psutil.Process) -> tuple[int, float, float]:
-    """The count of documents the moment it changes: the worker tells it now and then."""
+def _processor_time(pid: int) -> float:
+    """Seconds that all threads of the process have run."""
+    tasks = Path(f"/proc/{pid}/task").iterdir()
+    return sum(int((task / "schedstat").read_text().split()[0]) for task in tasks) / 1e9
 
-    def counted() -> int:
-        return int(admin.command("getStreamProcessorStats", NAME)["stats"]["inputMessageCount"])
 
-    before = counted()
-    while (now := counted()) == before:
-        time.sleep(0.02)
-    times = worker.cpu_times()
-    return now, time.perf_counter(), times.user + times.system
+def _at(time: float, spent: list[tuple[float, float]]) -> float:
+    """The processor time at this time, between the two looks around it."""
+    after = next(i for i, (looked, _) in enumerate(spent) if looked >= time)
+    (t0, c0), (t1, c1) = spent[max(0, after - 1)], spent[max(1, after)]
+    return c0 + (c1 - c0) * (time - t0) / (t1 - t0)
 
 
 @contextmanager

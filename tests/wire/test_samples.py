@@ -143,6 +143,32 @@ def test_a_cursor_belongs_to_one_processor(admin: Any, solar: str) -> None:
     assert refused(admin, "getMoreSampleStreamProcessor", solar, cursorId="x")[0] == 14
 
 
+def test_who_only_looks_on_sees_what_passes_now_and_at_the_pace_of_a_reader() -> None:
+    clock = ShiftedClock()
+    looked = sample.Sample(clock, glance=True)
+    looked.offer([sample.Shown(b"x" * 1000, "json")] * 100, 0)
+    kept = sample.GLANCE // sample.cost(b"x" * 1000)
+    assert looked.dropped == 100 - kept
+    assert looked.pause == 0, "the first batch waits for nothing"
+    assert len(looked.take(5, 1 << 20)) == 5
+    assert sample.PAUSE / 2 < looked.pause <= sample.PAUSE
+    clock.shift = sample.PAUSE
+    assert looked.pause == 0
+    looked.take(5, 1 << 20)
+    looked.end()
+    assert looked.pause == 0, "there is nothing to wait for"
+
+
+def test_a_processor_that_is_run_to_be_looked_at_gives_all_that_comes(admin: Any) -> None:
+    """Documents beyond what may wait are shown as well, and somebody who looks on makes nobody miss any."""
+    long = {"$addFields": {"text": {"$literal": "x" * (sample.WAITING + 1)}}}
+    name, cursor = begun(admin, documents(*range(6)), long)
+    beside = admin.command("startSampleStreamProcessor", name)["cursorId"]
+    assert [one["a"] for one in fetched(admin, name, cursor, 6)] == list(range(6))
+    assert more(admin, name, beside)["cursorId"] == beside
+    admin.command("dropStreamProcessor", name)
+
+
 def test_the_shell_gets_messages_alone(wire: Wire) -> None:
     shell = wire.client(appname="mongosh 2.12.0").admin
     name, cursor = begun(shell, documents(1))

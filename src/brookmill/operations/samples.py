@@ -29,24 +29,24 @@ class TrialOptions(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
     tier: Tier | None = None
 
 
-def sample(call: Call, name: str, limit: int | None) -> tuple[Workspace, Sample]:
+def sample(call: Call, name: str, limit: int | None) -> Sample:
     """What leaves the processor from now on; ``limit``: documents, None for any number.
 
     Raises UserError when it does not run.
     """
     workspace = workspace_of(call)
     ephemeral = call.supervisor.ephemerals.find(workspace.id, name)
-    made = Sample(call.clock, limit)
+    made = Sample(call.clock, limit, glance=True)
     if ephemeral is not None:
         ephemeral.join(made)
-        return workspace, made
-    workspace, processor = named(call, name)
+        return made
+    _, processor = named(call, name)
     if processor.state != State.STARTED or not call.supervisor.sample(processor.id, made):
         fail(processor, "stream processor is not started, so there is nothing to sample")
-    return workspace, made
+    return made
 
 
-def process(call: Call, pipeline: list[Document], options: Document) -> tuple[Workspace, str, Sample]:
+def process(call: Call, pipeline: list[Document], options: Document) -> tuple[str, Sample]:
     """Run a processor that nobody keeps: its name, and what comes of it. It may lack a sink.
 
     It ends with ``drop``, when nobody fetches the sample any more, and after ten minutes. Raises UserError.
@@ -62,7 +62,7 @@ def process(call: Call, pipeline: list[Document], options: Document) -> tuple[Wo
         call.supervisor.ephemerals.begin(processor, made)
     except ConnectionFailed as e:
         fail(processor, str(e), wire_code=e.code)
-    return workspace, processor.name, made
+    return processor.name, made
 
 
 def _made(call: Call, workspace: Workspace, pipeline: str, sent: TrialOptions) -> Processor:

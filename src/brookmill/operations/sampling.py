@@ -44,7 +44,7 @@ def sample_processor(call: Call, group_id: str, tenant_name: str, processor_name
     """
     limit = call.number("limit", _DOCUMENTS, least=1, most=_MOST_DOCUMENTS)
     seconds = call.number("seconds", _SECONDS, least=1, most=_MOST_SECONDS)
-    _, looking = sample(call, processor_name, limit)
+    looking = sample(call, processor_name, limit)
     try:
         found = _fetched(call, looking, limit, seconds)
     finally:

@@ -6,19 +6,23 @@ import threading
 from collections.abc import Callable
 
 from brookmill.runtime.messages import Samples, Sampling
-from brookmill.runtime.sample import WAITING, Sample, Shown, cost
+from brookmill.runtime.sample import Sample, Shown, cost
 
-#: The worker is told of new room when there is so much of it.
-_WORTH_TELLING = WAITING // 8
+#: The worker is told of new room when there is so much of it: a part of all that a client may have.
+_WORTH_TELLING = 1 / 8
 
 Tell = Callable[[Sampling], object]
 
 
 class Audience:
-    """Safe for threads. The worker gets room for the client who has most; the others miss some."""
+    """Safe for threads. The worker gets room for the client who has most; the others miss some.
 
-    def __init__(self) -> None:
-        self._samples: list[Sample] = []
+    ``owner``: somebody who must miss nothing, so that the worker gets his room; None: there is none.
+    """
+
+    def __init__(self, owner: Sample | None = None) -> None:
+        self._owner = owner
+        self._samples: list[Sample] = [] if owner is None else [owner]
         self._tell: Tell | None = None
         self._received = 0
         self._told: int | None = None
@@ -55,17 +59,17 @@ class Audience:
             return
         with self._lock:
             self._samples = [sample for sample in self._samples if not sample.closed]
-            upto = None
-            if self._samples:
-                upto = self._received + max(sample.room for sample in self._samples)
-            if self._tell is not None and self._is_news(upto):
+            best = self._owner or max(self._samples, key=lambda sample: sample.room, default=None)
+            upto = self._received + best.room if best and self._samples else None
+            if self._tell is not None and self._is_news(upto, best):
                 self._told = upto
                 self._tell(Sampling(upto=upto))
 
-    def _is_news(self, upto: int | None) -> bool:
-        if upto is None or self._told is None:
+    def _is_news(self, upto: int | None, best: Sample | None) -> bool:
+        if upto is None or self._told is None or best is None:
             return upto != self._told
-        return upto - self._told >= _WORTH_TELLING
+        more = upto - self._told
+        return more >= best.capacity * _WORTH_TELLING or (more > 0 and best.room == best.capacity)
 
     def end(self, failure: str | None = None) -> None:
         """The processor has ended, and why if that was no user's wish."""

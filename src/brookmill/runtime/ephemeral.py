@@ -52,8 +52,7 @@ class Ephemeral:
         self._stats: bytes | None = None
         self._ending = threading.Event()
         self._known = threading.Event()
-        self._audience = Audience()
-        self._audience.join(sample)
+        self._audience = Audience(owner=sample)
         self._thread = threading.Thread(target=self._run, name=f"watch-{processor.name}", daemon=True)
         self._log = log.bind(processor=processor.name, processor_id=processor.id)
         self._thread.start()

@@ -13,6 +13,10 @@ from brookmill.clock import Clock
 MOST: Final = 40 * 1024 * 1024
 #: Bytes that wait for the client at most, but for one document that is longer.
 WAITING: Final = 4 * 1024 * 1024
+#: The same for a client who only looks on: he sees what passes now, not what passed a while ago.
+GLANCE: Final = 32 * 1024
+#: Seconds between two batches for a client who only looks on: as fast as anybody reads.
+PAUSE: Final = 0.25
 #: Seconds after which a client who fetches nothing is gone.
 IDLE: Final = 60.0
 #: What a document counts beyond its own bytes.
@@ -34,12 +38,15 @@ def cost(data: bytes) -> int:
 class Sample:
     """Filled by whoever listens to the worker, emptied by the client. Safe for threads.
 
-    ``limit``: documents after which it ends, None: none but ``MOST`` bytes. ``dropped`` counts documents that
-    passed while there was no room. ``failure``: why the processor ended, when that was no user's wish.
-    ``client``: who fetched last, for whoever must know.
+    ``limit``: documents after which it ends, None: none but ``MOST`` bytes. ``glance``: the client only looks
+    on, and costs little however many do. ``capacity``: bytes that wait for him at most, but for one document
+    that is longer. ``dropped`` counts documents that passed while there was no room. ``failure``: why the
+    processor ended, when that was no user's wish. ``client``: who fetched last, for whoever must know.
     """
 
-    def __init__(self, clock: Clock, limit: int | None = None) -> None:
+    def __init__(self, clock: Clock, limit: int | None = None, *, glance: bool = False) -> None:
+        self.capacity = GLANCE if glance else WAITING
+        self._pause = PAUSE if glance else 0.0
         self._clock = clock
         self._left = limit
         self._bytes = MOST
@@ -49,6 +56,7 @@ class Sample:
         self._lock = threading.Lock()
         self._wake: Callable[[], None] | None = None
         self._fetched = clock.monotonic()
+        self._next = self._fetched
         self._holding = 0
         self.dropped = 0
         self.client: object = None
@@ -57,7 +65,7 @@ class Sample:
     @property
     def room(self) -> int:
         """Bytes that it would still take."""
-        return 0 if self._ended else max(0, WAITING - self._size)
+        return 0 if self._ended else max(0, self.capacity - self._size)
 
     @property
     def closed(self) -> bool:
@@ -73,7 +81,7 @@ class Sample:
         with self._lock:
             self.dropped += dropped
             for document in documents:
-                if self._ended or (self._size and self._size + cost(document.data) > WAITING):
+                if self._ended or (self._size and self._size + cost(document.data) > self.capacity):
                     self.dropped += 1
                 else:
                     self._take_in(document)
@@ -107,6 +115,7 @@ class Sample:
         taken: list[Shown] = []
         with self._lock:
             self._fetched = self._clock.monotonic()
+            self._next = self._fetched + self._pause
             while self._waiting and len(taken) < most:
                 size -= cost(self._waiting[0].data)
                 if size < 0 and taken:
@@ -115,6 +124,11 @@ class Sample:
                 self._size -= cost(document.data)
                 taken.append(document)
         return taken
+
+    @property
+    def pause(self) -> float:
+        """Seconds until the next batch is due."""
+        return 0.0 if self._ended else max(0.0, self._next - self._clock.monotonic())
 
     @property
     def finished(self) -> bool:

@@ -18,7 +18,7 @@ from brookmill.connections.letter import shown, storable
 from brookmill.mql.values import Document
 from brookmill.runtime.dead_letters import DeadLetters
 from brookmill.runtime.messages import Samples
-from brookmill.runtime.sample import cost
+from brookmill.runtime.sample import WAITING, cost
 
 #: Documents a second that are copied at most while the processor must not wait.
 PACE: Final = 1000
@@ -88,7 +88,7 @@ class Sampler:
         most, upto = min(count, PACE - self._paced), self._upto or 0
         if most > 0:
             for data in copies:
-                if self._sent + cost(data) > upto:
+                if self._sent >= upto:
                     break
                 self._sent += cost(data)
                 piece.append(data)
@@ -113,7 +113,8 @@ class Sampler:
         self._hand_on(piece, form)
 
     def _has_room(self, size: int) -> bool:
-        return self._sent + size <= (self._upto or 0)
+        """What is longer than all that may wait has room when nothing waits."""
+        return self._sent + min(size, WAITING) <= (self._upto or 0)
 
     def _room(self, size: int) -> bool:
         """Wait until there is room; False: the worker is to stop."""

@@ -16,9 +16,11 @@ MOST: Final = 200
 
 @dataclass(frozen=True, slots=True)
 class Cursor:
-    """``processor``: by name, as the command named it that made the cursor."""
+    """``place``: ids or names that tell a workspace from all others. ``processor``: by name, as the command
+    named it that made the cursor.
+    """
 
-    workspace_id: str
+    place: tuple[str, ...]
     processor: str
     sample: Sample
 
@@ -33,27 +35,26 @@ class Cursors:
     def __len__(self) -> int:
         return len(self._open)
 
-    def open(self, workspace_id: str, processor: str, sample: Sample) -> int:
+    def open(self, place: tuple[str, ...], processor: str, sample: Sample) -> int:
         """The number of a new cursor. Closes ``sample`` and raises CommandError when there are too many."""
         with self._lock:
             for number, cursor in list(self._open.items()):
                 if cursor.sample.closed:
                     del self._open[number]
-            if sum(cursor.workspace_id == workspace_id for cursor in self._open.values()) >= MOST:
+            if sum(cursor.place == place for cursor in self._open.values()) >= MOST:
                 sample.close()
                 raise CommandError(f"there are {MOST} sample cursors open in this workspace already", 125)
             number = secrets.randbits(62) + 1
-            self._open[number] = Cursor(workspace_id, processor, sample)
+            self._open[number] = Cursor(place, processor, sample)
             return number
 
-    def find(self, number: int, workspace_id: str, processor: str) -> Sample:
+    def find(self, number: int, place: tuple[str, ...], processor: str) -> Sample:
         """Raises CommandError."""
         cursor = self._open.get(number)
-        known = cursor is not None and not cursor.sample.abandoned(IDLE)
         if (
             cursor is None
-            or not known
-            or (cursor.workspace_id, cursor.processor) != (workspace_id, processor)
+            or cursor.sample.abandoned(IDLE)
+            or (cursor.place, cursor.processor) != (place, processor)
         ):
             raise CommandError(f"cursor id {number} not found", 43)
         return cursor.sample

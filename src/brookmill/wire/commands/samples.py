@@ -14,7 +14,6 @@ from brookmill.mql import MQLError, parse_json
 from brookmill.mql.values import Document
 from brookmill.operations import Call as Asked
 from brookmill.operations import samples
-from brookmill.operations.shell import workspace_of
 from brookmill.runtime.sample import Sample, Shown
 from brookmill.wire.commands import Call, command
 from brookmill.wire.errors import CommandError
@@ -34,8 +33,8 @@ def process(call: Call, asked: Asked) -> Document:
     pipeline = arguments.required_pipeline(call.name)
     options = arguments.document("options") or {}
     arguments.end()
-    workspace, name, sample = samples.process(asked, pipeline, options)
-    cursor = call.door.cursors.open(workspace.id, name, sample)
+    name, sample = samples.process(asked, pipeline, options)
+    cursor = call.door.cursors.open(_place(asked), name, sample)
     call.peer.fetches(sample)
     return {"name": name, "cursorId": Int64(cursor)}
 
@@ -46,23 +45,26 @@ def start_sample(call: Call, asked: Asked) -> Document:
     name = arguments.text(call.name)
     limit = arguments.number("limit", 0, least=0, most=2**31 - 1)
     arguments.end()
-    workspace, sample = samples.sample(asked, name, limit or None)
-    cursor = call.door.cursors.open(workspace.id, name, sample)
+    sample = samples.sample(asked, name, limit or None)
+    cursor = call.door.cursors.open(_place(asked), name, sample)
     call.peer.fetches(sample)
     return {"cursorId": Int64(cursor), "firstBatch": []}
 
 
 @command("getMoreSampleStreamProcessor", needs="getMoreSampleStreamProcessor")
 async def get_more_sample(call: Call, asked: Asked) -> Document:
-    """Held for a second while there is nothing. Its reply serves the shell and every driver's draft."""
+    """Held until it is due, and for a second while there is nothing.
+
+    Its reply serves the shell and every driver's draft.
+    """
     arguments = call.arguments
     name = arguments.text(call.name)
     number = arguments.number("cursorId", 0, least=-(2**63), most=2**63 - 1)
     size = arguments.number("batchSize", _BATCH, least=0, most=2**31 - 1) or _BATCH
     arguments.end()
-    workspace = await call.door.threads.run(lambda: workspace_of(asked))
-    sample = call.door.cursors.find(number, workspace.id, name)
+    sample = call.door.cursors.find(number, _place(asked), name)
     call.peer.fetches(sample)
+    await asyncio.sleep(sample.pause)
     if sample.worth_waiting:
         await _news(sample)
     messages = await call.door.threads.run(lambda: [_read(one) for one in sample.take(size, _REPLY)])
@@ -75,6 +77,10 @@ async def get_more_sample(call: Call, asked: Asked) -> Document:
     if sample.dropped:
         reply["droppedMessageCount"] = Int64(sample.dropped)
     return reply if call.peer.is_mongosh else {**reply, "nextBatch": messages}
+
+
+def _place(asked: Asked) -> tuple[str, ...]:
+    return asked.path["groupId"], asked.path["tenantName"]
 
 
 async def _news(sample: Sample) -> None:
