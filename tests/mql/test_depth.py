@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 from typing import Any
 
 import bson
@@ -9,7 +11,7 @@ import pytest
 
 from brookmill.clock import VirtualClock
 from brookmill.connections import Batch
-from brookmill.mql import PlanError
+from brookmill.mql import MQLError, PlanError, evaluate
 from brookmill.mql.ejson import MAX_DEPTH, may_be_deep
 from brookmill.mql.filter import parse_filter
 from brookmill.mql.values import deeper_than
@@ -73,3 +75,23 @@ def test_windows_keep_nothing_that_a_checkpoint_cannot_hold(text: bytes, referen
 def test_an_operand_of_a_filter_that_is_nested_too_deeply_is_refused_with_the_pipeline() -> None:
     with pytest.raises(PlanError, match="nested too deeply"):
         parse_filter({"a": nested(5_000)})
+
+
+def test_texts_of_deep_values_keep_to_their_buffer() -> None:
+    """By itself: orjson 3.12 and 3.13 kill the process. A deep value ends at many places of a buffer."""
+    program = """
+from brookmill.mql import encoder
+for padding in range(0, 5000, 13):
+    value = "x" * padding
+    for level in range(160):
+        value = {"a": [value]} if level % 3 == 0 else [value]
+    encoder()({"value": value})
+"""
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, timeout=60, check=False)
+    assert done.returncode == 0, done.stderr
+
+
+def test_literals_are_no_deeper_than_expressions() -> None:
+    assert evaluate({"$literal": nested(100)}, {}) == nested(100)
+    with pytest.raises(MQLError, match="nested too deeply"):
+        evaluate({"$literal": nested(500)}, {})

@@ -85,6 +85,11 @@ def growth_in_hand() -> Growth:
     return _OPEN.growth or Growth()
 
 
+def growth_of_loop() -> Growth | None:
+    """That of the loop around an operator."""
+    return _OPEN.growth
+
+
 class Growth:
     """What the loops of an expression cost, and the values they build: each step may copy all of a value.
 
@@ -135,6 +140,11 @@ class Growth:
         self.spent += items
         if self.spent > self.LIMIT:
             raise MQLError(f"{operator} takes too many steps or builds a value that is too large", 146)
+
+    def afford(self, items: int, operator: str) -> None:
+        """Raises MQLError when so many more would be too much."""
+        if self.spent + items > self.LIMIT:
+            self.spend(items, operator)
 
     def _visit(self, value: Value, operator: str) -> None:
         waiting = [value]

@@ -17,6 +17,7 @@ from brookmill.mql.bounds import close_growth, enter_value
 from brookmill.mql.code import Code, Val
 from brookmill.mql.errors import PlanError
 from brookmill.mql.expression import Env, Expression, parse_expression
+from brookmill.mql.large import is_large
 from brookmill.mql.values import MISSING, Value, truthy
 from brookmill.registry import Registry
 
@@ -179,6 +180,24 @@ def _together(filters: tuple[Filter, ...]) -> Iterator[None]:
 
 
 @dataclass(frozen=True, slots=True)
+class Together:
+    """A filter of very many parts, however nested: what they go through counts together."""
+
+    inner: Filter
+
+    def matches(self, env: Env) -> bool:
+        outermost = enter_value(1, "the filter")
+        try:
+            return self.inner.matches(env)
+        finally:
+            if outermost:
+                close_growth()
+
+    def emit(self, code: Code) -> str:
+        return code.local(code.evaluate(Whether(self)), "b").text
+
+
+@dataclass(frozen=True, slots=True)
 class Every:
     """``$and``, and the members of a filter."""
 
@@ -327,4 +346,5 @@ class FilterParser(NamedTuple):
 
 def parse_filter(spec: Value, *, path: tuple[str | int, ...] = ()) -> Filter:
     """The filter that ``spec`` means. Raises PlanError."""
-    return FilterParser(path).filter(spec)
+    parsed = FilterParser(path).filter(spec)
+    return Together(parsed) if is_large(spec) else parsed

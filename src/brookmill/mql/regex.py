@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import contextlib
 import functools
+import operator
 import re
+import time
 from collections.abc import Iterator
 from typing import Any
 
@@ -12,19 +14,24 @@ import pcre2
 from bson import Regex
 from pcre2 import _cy
 
-from brookmill.mql.bounds import Growth, charge, growth_in_hand
+from brookmill.mql.bounds import Growth, charge, growth_in_hand, growth_of_loop
 from brookmill.mql.errors import MQLError
+from brookmill.mql.scout import scout
 from brookmill.mql.values import Document, Value, type_name
 
-#: Steps a match may take from one place of a text; PCRE2 counts anew at each.
-_MOST_STEPS = 200_000
-#: Steps from each place of a text that is searched in one go: the most that keep the whole bounded. Where
-#: more are needed, each place is looked at by itself, for which it is charged.
+#: Steps that a search may take from each place of a text; PCRE2 counts anew at each, and each may go through
+#: the rest. The most that keep the whole within ``_ALL``; where more are needed, place by place is looked at.
 _STEPS = (20_000, 2_000, 200, 20)
-#: All of them together; a step takes about a nanosecond.
-_ALL_STEPS = 100_000_000
-#: What it costs to look at one place by itself, and as many steps as there may be, in items copied.
-_LOOK, _LONG_LOOK = 320, 80_000
+#: Characters gone through in a search at once; about 20 milliseconds.
+_ALL = 20_000_000
+#: Longest text that is searched at once with fewest steps where no scout knows the pattern.
+_UNSCOUTED = 4_096
+#: Steps of one look at one place: more and more, as long as there is time for them.
+_LOOKS = (200, 2_000, 20_000, 200_000)
+#: What a second takes, in items copied.
+_SECOND = 160_000_000
+#: What it costs to look once, to be interpreted.
+_LOOK, _INTERPRETING = 320, 80_000
 #: Longest text that the interpreter searches: it goes through the rest of the text at each place.
 _INTERPRETED = 16_384
 #: ``u`` says what is always so: patterns and texts are UTF-8.
@@ -50,9 +57,11 @@ _SHORT, _COMPILING = 200, 1 << 13
 class Pattern:
     """A compiled pattern. It works on UTF-8 bytes, so that no offset is counted twice."""
 
-    def __init__(self, pattern: bytes, flags: int) -> None:
-        self._source = pattern
-        self._flags = flags
+    def __init__(self, pattern: str, options: str) -> None:
+        self._text = pattern
+        self._options = options
+        self._source = _bytes(pattern, 51111)
+        self._flags = functools.reduce(operator.or_, map(_FLAGS.__getitem__, options), pcre2.NOFLAG)
         self._programs: dict[tuple[int, bool], Any] = {}
         self.groups: int = _cy.pattern_capture_count(self._program(_STEPS[0]))
 
@@ -69,21 +78,33 @@ class Pattern:
             self._programs[steps, interpreted] = program
         return program
 
-    def at(self, text: bytes, start: int) -> Any:
-        """The first match at or behind byte ``start``; None for none. Raises MQLError at the limits."""
-        length = len(text) - start
-        steps = _STEPS[0]
-        if length * steps > _ALL_STEPS:
-            steps = next((steps for steps in _STEPS if steps * length <= _ALL_STEPS), _STEPS[-1])
+    def at(self, text: bytes, start: int, growth: Growth | None) -> Any:
+        """The first match at or behind byte ``start``; None for none. Raises MQLError at the limits.
+
+        ``growth``: of the loop that asks again and again, if one does.
+        """
+        rest = len(text) - start
+        steps = next((steps for steps in _STEPS if steps * rest * rest <= _ALL), None)
+        if steps is None and rest <= _UNSCOUTED and self._scout is None:
+            steps = _STEPS[-1]
         try:
-            try:
-                return self._match(text, start, steps)
-            except pcre2.LibraryError as e:
-                if e.code != _MATCH_LIMIT:
-                    raise
-                return self._from_place_to_place(text, start)
+            if steps is not None:
+                began = 0 if growth is None else time.thread_time_ns()
+                try:
+                    return self._match(text, start, steps)
+                except pcre2.LibraryError as e:
+                    if e.code != _MATCH_LIMIT:
+                        raise
+                finally:
+                    if growth is not None:
+                        growth.spend(_items(began), "a regular expression")
+            return self._from_place_to_place(text, start, growth or Growth())
         except pcre2.LibraryError as e:
             raise MQLError(f"Error occurred while executing the regular expression: {e}", 51156) from None
+
+    @functools.cached_property
+    def _scout(self) -> Any | None:
+        return scout(self._text, self._options)
 
     def _match(self, text: bytes, start: int, steps: int, options: int = 0) -> Any:
         options |= _NO_UTF_CHECK
@@ -92,35 +113,47 @@ class Pattern:
         except pcre2.LibraryError as e:
             if e.code != _JIT_STACK_LIMIT or len(text) > _INTERPRETED:
                 raise
-        growth_in_hand().spend(_LONG_LOOK, "a regular expression")
+        growth_in_hand().spend(_INTERPRETING, "a regular expression")
         program = self._program(steps, interpreted=True)
         return _cy.match(program, text, len(text), start, _CONTEXT, options)[0]
 
-    def _from_place_to_place(self, text: bytes, start: int) -> Any:
-        growth = growth_in_hand()
+    def _from_place_to_place(self, text: bytes, start: int, growth: Growth) -> Any:
         while start <= len(text):
-            growth.spend(_LOOK, "a regular expression")
-            try:
-                found = self._match(text, start, _STEPS[1], _ANCHORED)
-            except pcre2.LibraryError as e:
-                if e.code != _MATCH_LIMIT:
-                    raise
-                growth.spend(_LONG_LOOK, "a regular expression")
-                found = self._match(text, start, _MOST_STEPS, _ANCHORED)
+            if self._scout is not None:
+                seen = self._scout.search(text, start)
+                if seen is None:
+                    return None
+                start = seen.start()
+            found = self._look(text, start, growth)
             if found is not None:
                 return found
             start = _next(text, start)
         return None
 
+    def _look(self, text: bytes, start: int, growth: Growth) -> Any:
+        """The match that begins at ``start``. Raises LibraryError, and MQLError when it takes too long."""
+        for steps in _LOOKS:
+            began = time.thread_time_ns()
+            try:
+                return self._match(text, start, steps, _ANCHORED)
+            except pcre2.LibraryError as e:
+                if e.code != _MATCH_LIMIT or steps == _LOOKS[-1]:
+                    raise
+            finally:
+                cost = _LOOK + _items(began)
+                growth.spend(cost, "a regular expression")
+            growth.afford(cost * 10, "a regular expression")  # as many times more steps come next
+        return None
+
     def found_in(self, text: str) -> bool:
         """Whether there is a match. Raises MQLError."""
-        return self.at(_bytes(text, 51156), 0) is not None
+        return self.at(_bytes(text, 51156), 0, growth_of_loop()) is not None
 
     def matches(self, text: str) -> Iterator[Document]:
         """Every match as ``$regexFind`` tells it, each behind the one before. Raises MQLError."""
-        raw = _bytes(text, 51156)
+        raw, growth = _bytes(text, 51156), growth_in_hand()
         start = counted = index = 0
-        while (match := self.at(raw, start)) is not None:
+        while (match := self.at(raw, start, growth)) is not None:
             (low, high), *captures = [
                 _cy.match_substring_span_bynumber(match, raw, group) for group in range(self.groups + 1)
             ]
@@ -131,6 +164,11 @@ class Pattern:
             start = high if high > low else _next(raw, high)
             if start >= len(raw):
                 break
+
+
+def _items(began: int) -> int:
+    """What it cost since the thread had ``began`` nanoseconds, in items copied."""
+    return (time.thread_time_ns() - began) * _SECOND // 1_000_000_000
 
 
 def _next(raw: bytes, at: int) -> int:
@@ -155,17 +193,15 @@ def compiled(pattern: str, options: str = "") -> Pattern:
 
 def _compile(pattern: str, options: str) -> Pattern:
     charge(_COMPILING + len(pattern) * Growth.STEP, "a regular expression")
-    flags = pcre2.NOFLAG
     for letter in options:
         if letter not in _FLAGS:
             raise MQLError(f"invalid flag in regex options: {letter}", 51108)
-        flags |= _FLAGS[letter]
     if "\0" in pattern:
         raise MQLError("the regular expression cannot contain an embedded null byte", 51109)
     if len(pattern) > MAX_PATTERN:
         raise MQLError("Regular expression is too long", 51111)
     try:
-        return Pattern(_bytes(pattern, 51111), flags)
+        return Pattern(pattern, options)
     except pcre2.PatternError as e:
         text = f"{e.msg.partition('; ')[2]} at offset {max(0, e.pos - _PREFIX)}"
         raise MQLError(f"Invalid Regex: {text}", 51111) from None

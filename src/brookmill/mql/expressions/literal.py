@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from brookmill.mql.expression import EXPRESSIONS, Constant, Expression, Form, Parser
-from brookmill.mql.values import Value
+from brookmill.mql.expression import EXPRESSIONS, MAX_DEPTH, Constant, Expression, Form, Parser
+from brookmill.mql.values import Value, deeper_than
 
 
 @EXPRESSIONS("$literal")
@@ -11,7 +11,9 @@ class Literal(Form):
     """Its operand as it stands, not parsed."""
 
     @classmethod
-    def parse(cls, operand: Value, parser: Parser) -> Expression:  # noqa: ARG003
+    def parse(cls, operand: Value, parser: Parser) -> Expression:
+        if deeper_than(operand, MAX_DEPTH):
+            raise parser.wrong("the expression is nested too deeply", 15)
         return Constant(operand)
 
 
