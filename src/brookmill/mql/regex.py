@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import functools
+import math
 import operator
 import re
 import time
@@ -24,6 +25,8 @@ from brookmill.mql.values import Document, Value, type_name
 _STEPS = (20_000, 2_000, 200, 20)
 #: Characters gone through in a search at once; about 20 milliseconds.
 _ALL = 20_000_000
+#: Longest texts for so many steps.
+_REACHES = [(math.isqrt(_ALL // steps), steps) for steps in _STEPS]
 #: Longest text that is searched at once with fewest steps where no scout knows the pattern.
 _UNSCOUTED = 4_096
 #: Steps of one look at one place: more and more, as long as there is time for them.
@@ -83,12 +86,9 @@ class Pattern:
 
         ``growth``: of the loop that asks again and again, if one does.
         """
-        rest = len(text) - start
-        steps = next((steps for steps in _STEPS if steps * rest * rest <= _ALL), None)
-        if steps is None and rest <= _UNSCOUTED and self._scout is None:
-            steps = _STEPS[-1]
+        steps = self._at_once(len(text) - start)
         try:
-            if steps is not None:
+            if steps:
                 began = 0 if growth is None else time.thread_time_ns()
                 try:
                     return self._match(text, start, steps)
@@ -101,6 +101,13 @@ class Pattern:
             return self._from_place_to_place(text, start, growth or Growth())
         except pcre2.LibraryError as e:
             raise MQLError(f"Error occurred while executing the regular expression: {e}", 51156) from None
+
+    def _at_once(self, length: int) -> int:
+        """The steps for a search through so much text; 0: it is too long for that."""
+        for reach, steps in _REACHES:
+            if length <= reach:
+                return steps
+        return _STEPS[-1] if length <= _UNSCOUTED and self._scout is None else 0
 
     @functools.cached_property
     def _scout(self) -> Any | None:
