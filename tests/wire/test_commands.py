@@ -8,7 +8,7 @@ from uuid import uuid4
 
 import pymongo
 import pytest
-from bson import Code, Int64, Regex, Timestamp
+from bson import Code, Int64, Regex
 from servers import Endpoint, wait_until
 from wired import PASSWORD, SAMPLE, Wire, refused
 
@@ -166,81 +166,6 @@ def test_states_are_minded(admin: Any, sink: Any) -> None:
     assert admin.command("dropStreamProcessor", made, force=True) == {"ok": 1.0}
 
 
-@pytest.mark.parametrize(
-    "command",
-    [
-        *("startStreamProcessor", "stopStreamProcessor", "dropStreamProcessor", "modifyStreamProcessor"),
-        *("getStreamProcessor", "getStreamProcessorStats", "startSampleStreamProcessor"),
-    ],
-)
-def test_unknown_processors_and_members_and_wrong_types(admin: Any, command: str) -> None:
-    code, named, text = refused(admin, command, UNKNOWN)
-    assert (code, named) == (72, "InvalidOptions")
-    assert text.startswith(f"Stream processor with name {UNKNOWN}")
-    assert refused(admin, command, 5)[:2] == (14, "TypeMismatch")
-    assert refused(admin, command, {"name": UNKNOWN})[:2] == (14, "TypeMismatch"), "as an old shell sends it"
-    code, named, text = refused(admin, command, UNKNOWN, foo=1)
-    assert (code, named, text) == (
-        40415,
-        "IDLUnknownField",
-        f"BSON field '{command}.foo' is an unknown field.",
-    )
-    assert refused(admin, command, "a/../b")[0] == 72
-    assert refused(admin, command, "a\0b")[0] == 72
-
-
-@pytest.mark.parametrize(
-    ("members", "code", "text"),
-    [
-        ({}, 40414, "BSON field 'createStreamProcessor.pipeline' is missing but a required field"),
-        ({"pipeline": "x"}, 14, "wrong type 'string', expected type 'array'"),
-        ({"pipeline": [1]}, 14, "'createStreamProcessor.pipeline.0' is the wrong type 'int'"),
-        ({"pipeline": []}, 420, "the first stage of a pipeline must be $source"),
-        ({"pipeline": [SAMPLE]}, 420, "the last stage of a pipeline must be a sink"),
-        ({"pipeline": [SAMPLE, {"$foo": {}}]}, 40324, "$foo"),
-        ({"pipeline": [SAMPLE], "options": 1}, 14, "expected type 'object'"),
-        ({"pipeline": [SAMPLE], "options": {"tier": "SP1"}}, 72, "tier must be one of SP10, SP2"),
-        ({"pipeline": [SAMPLE], "options": {"tier": 5}}, 14, "tier must be a string"),
-        ({"pipeline": [SAMPLE], "options": {"foo": 5}}, 40415, "'createStreamProcessor.options.foo'"),
-        ({"pipeline": [SAMPLE], "options": {"failover": {}}}, 72, "failover is not supported"),
-        ({"pipeline": [SAMPLE], "options": {"dlq": {"db": 1}}}, 14, "options.dlq.db must be a string"),
-        ({"pipeline": [SAMPLE], "options": {"dlq": {"x": 1}}}, 72, "options.dlq.x is not known here"),
-    ],
-)
-def test_what_create_refuses(admin: Any, members: Any, code: int, text: str) -> None:
-    found = refused(admin, "createStreamProcessor", name(), **members)
-    assert found[0] == code, found
-    assert text in found[2]
-
-
-def test_dead_letter_queues_are_checked(admin: Any, sink: Any) -> None:
-    options = {"dlq": {"connectionName": "nope", "db": "d", "coll": "c"}}
-    _, _, text = refused(admin, "createStreamProcessor", name(), pipeline=[SAMPLE, sink], options=options)
-    assert "connection named nope does not exist" in text
-    assert refused(admin, "createStreamProcessor", "a b", pipeline=[SAMPLE, sink])[0] == 72
-
-
-@pytest.mark.parametrize(
-    ("members", "code"),
-    [
-        ({"startAfter": 1}, 14),
-        ({"startAtOperationTime": "x"}, 14),
-        ({"startAtOperationTime": Timestamp(1, 1), "options": {"startAfter": {"_data": "x"}}}, 72),
-        ({"startAtOperationTime": Timestamp(1, 1)}, 72),
-        ({"options": {"startAtOperationTime": dt.datetime(2024, 1, 1, tzinfo=dt.UTC)}}, 72),
-        ({"tier": "SP3"}, 72),
-        ({"workers": 2}, 72),
-        ({"failover": {"region": "x"}}, 72),
-        ({"resumeFromCheckpoint": "no"}, 14),
-        ({"autoscaling": {"enabled": True, "minTier": "SP50", "maxTier": "SP2"}}, 125),
-    ],
-)
-def test_what_start_refuses(admin: Any, sink: Any, members: Any, code: int) -> None:
-    made = created(admin, SAMPLE, sink)
-    assert refused(admin, "startStreamProcessor", made, **members)[0] == code
-    admin.command("dropStreamProcessor", made)
-
-
 def test_who_may_do_what(wire: Wire) -> None:
     reader = wire.client(wire.user(DatabaseRole.READ_ANY_DATABASE)).admin
     assert reader.command("listStreamProcessors", 1)["ok"] == 1.0
@@ -333,5 +258,12 @@ def test_what_is_made_here_is_in_the_admin_api_and_the_other_way_round(
     assert api.get(f"/processor/{there}").json()["state"] == "STARTED"
     assert api.post(f"/processor/{there}:stop").status_code == 200
     assert listed(admin, name=there)[0]["state"] == "STOPPED"
+    changed = [SAMPLE, {"$match": {"a": 1}}, sink]
+    assert admin.command("modifyStreamProcessor", there, pipeline=changed, tier="SP2") == {"ok": 1.0}
+    assert api.get(f"/processor/{there}").json()["pipeline"] == changed
+    connection = {"type": "Https", "name": f"c{there}", "url": "https://example.com"}
+    assert api.post("/connections", json=connection).status_code == 200
+    found = admin.command("listStreamConnections", 1, filter={"name": connection["name"]})["connections"]
+    assert found == [{"name": connection["name"], "type": "https"}]
     assert api.delete(f"/processor/{here}").status_code == 204
     assert listed(admin, name=here) == []

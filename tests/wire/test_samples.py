@@ -109,18 +109,6 @@ def test_a_pipeline_with_a_sink_writes_and_shows(admin: Any, sink: Any, endpoint
     admin.command("stopStreamProcessor", name)
 
 
-def test_what_process_refuses(admin: Any, wire: Wire) -> None:
-    command = "processStreamProcessor"
-    assert refused(admin, command, [])[0] == 420
-    assert refused(admin, command, "x")[0] == 14
-    assert refused(admin, command, [documents(1), {"$foo": {}}])[0] == 40324
-    assert refused(admin, command, [documents(1)], options={"tier": "SP99"})[0] == 72
-    assert refused(admin, command, [documents(1)], options={"foo": 1})[0] == 72
-    assert refused(admin, command, [documents(1)], options={"dlq": {"connectionName": "x"}})[0] == 125
-    assert refused(admin, command, [{"$source": {"connectionName": "nope"}}])[0] == 420
-    assert not wire.launcher.running()
-
-
 def test_a_sample_shows_what_passes_from_now_on(admin: Any, solar: str) -> None:
     reply = admin.command("startSampleStreamProcessor", solar)
     assert list(reply) == ["ok", "cursorId", "firstBatch"]
