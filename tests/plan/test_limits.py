@@ -71,6 +71,15 @@ def test_rows_without_end_count_for_nothing(reference: bool) -> None:
 
 
 @BOTH
+def test_one_unwind_beside_what_is_large_makes_no_more_than_memory_holds(reference: bool) -> None:
+    running = program([{"$unwind": "$a"}], "json", reference=reference)
+    values, letters = pushed(running, {"a": [0] * 600, "b": "x" * 500_000}, {"a": [1], "b": 1})
+    assert values == [b'{"a":1,"b":1}']
+    (letter,) = letters
+    assert "bytes, of one document" in letter.reason
+
+
+@BOTH
 def test_one_unwind_makes_as_many_as_there_are_items(reference: bool) -> None:
     running = program([{"$unwind": "$a"}, {"$match": {"a": 199_999}}], "document", reference=reference)
     values, letters = pushed(running, {"a": list(range(200_000))})

@@ -16,13 +16,17 @@ MAX_ITEMS = 1_000_000
 #: Most documents that several ``$unwind`` stages together make of one; one by itself makes as many as there
 #: are items.
 MAX_ROWS = 1 << 17
+#: Most bytes of text that the documents made of one may take together.
+MAX_OUTPUT = 256 * 1024 * 1024
 
 
 class TooManyRows(MQLError):
     """Stages make more documents of one than there may be; what was made of it so far counts for nothing."""
 
     def __init__(self) -> None:
-        super().__init__(f"$unwind makes more than {MAX_ROWS} documents of one", 146)
+        super().__init__(
+            f"$unwind makes more than {MAX_ROWS} documents or {MAX_OUTPUT} bytes of one document", 146
+        )
 
 
 #: The variable under which the loops of an expression share their ``Growth``.

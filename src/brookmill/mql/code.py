@@ -13,7 +13,7 @@ from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any, Final
 
 from brookmill.clock import SystemClock
-from brookmill.mql.bounds import MAX_ROWS, TooManyRows
+from brookmill.mql.bounds import MAX_OUTPUT, MAX_ROWS, TooManyRows
 from brookmill.mql.values import MISSING, UNDEFINED, Value, type_name
 
 if TYPE_CHECKING:
@@ -184,9 +184,7 @@ class Code:
         elif rows:
             self._count_rows()
             self.line(f"made += len({items})")
-            with self.block(f"if made > {MAX_ROWS}:"):
-                self.line("out.cut(mark)")
-                self.line(f"raise {self.bind(TooManyRows, 'TooManyRows')}")
+            self._cut(f"made > {MAX_ROWS}")
         if self.position is not None:
             self.line(f"drops[{self.position}] += 1 - len({items})")
         self.line(f"{rest} = iter({items})")
@@ -195,12 +193,27 @@ class Code:
         self.indent += 2
         self.loops.append((self.position, items, rest))
 
+    def weighed(self, output: str) -> str:
+        """``output``, which gives bytes; they are counted where loops make several of the document."""
+        if self._multiplying is None:
+            return output
+        self._count_rows()
+        output = self.local(Val(output)).text
+        self.line(f"written += len({output})")
+        self._cut(f"written > {MAX_OUTPUT}")
+        return output
+
     def _count_rows(self) -> None:
-        """Begin to count the rows that loops make, in front of the first of them."""
+        """Begin to count what loops make, in front of the first of them."""
         if self._multiplying is not None and not self._counted:
             at, indent = self._multiplying
-            self.lines.insert(at, "    " * indent + "made, mark = 0, len(out)")
+            self.lines.insert(at, "    " * indent + "made, written, mark = 0, 0, len(out)")
             self._counted = True
+
+    def _cut(self, too_much: str) -> None:
+        with self.block(f"if {too_much}:"):
+            self.line("out.cut(mark)")
+            self.line(f"raise {self.bind(TooManyRows, 'TooManyRows')}")
 
     def close(self, rescue: Callable[[str], list[str]]) -> None:
         """End the loops. ``rescue``: statements for an item that failed, given the text of a dict that
@@ -211,7 +224,7 @@ class Code:
         ]
         for depth in range(len(self.loops), 0, -1):
             self.indent -= 2
-            if len(self.loops) > 1:
+            if self._counted:
                 self.line(f"    except {self.bind(TooManyRows, 'TooManyRows')}:")
                 self.line("        raise")
             self.line("    except Exception:")

@@ -49,8 +49,8 @@ _BY_TYPE: Final[dict[type, int]] = {
     uuid.UUID: 21,
 }
 
-#: Size of each array and object by its identity.
-Seen = dict[int, int]
+#: Size of each array and object by its identity, and itself, so that no other takes its place.
+Seen = dict[int, tuple[int, Value]]
 
 
 def bson_size(value: Value) -> int:
@@ -61,8 +61,11 @@ def bson_size(value: Value) -> int:
     return _of(value, {})
 
 
-def bounded_document(document: Value) -> None:
-    """Raises MQLError for a document that is too large to be written or kept."""
+def bounded_document(document: Value, seen: Seen | None = None) -> None:
+    """Raises MQLError for a document that is too large to be written or kept.
+
+    ``seen``: of other documents that have parts in common with it.
+    """
     if type(document) is dict and len(document) < _FEW:
         for value in document.values():
             kind = type(value)
@@ -70,7 +73,7 @@ def bounded_document(document: Value) -> None:
                 break
         else:
             return
-    size = _of(document, {})
+    size = _of(document, {} if seen is None else seen)
     if size > MAX_DOCUMENT:
         raise MQLError(f"the document has {size} bytes, more than {MAX_DOCUMENT}", 10334)
 
@@ -94,8 +97,8 @@ def _bytes(text: str) -> int:
 
 
 def _of_many(value: Any, seen: Seen) -> int:
-    size = seen.get(id(value))
-    if size is None:
+    known = seen.get(id(value))
+    if known is None:
         if type(value) is dict:
             size = 5 + 2 * len(value) + sum(map(_bytes, value))
             items = value.values()
@@ -104,8 +107,8 @@ def _of_many(value: Any, seen: Seen) -> int:
         for item in items:
             kind = type(item)
             size += 5 + len(item) if kind is str and item.isascii() else _of(item, seen)
-        seen[id(value)] = size
-    return size
+        seen[id(value)] = known = (size, value)
+    return known[0]
 
 
 def _digits(count: int) -> int:

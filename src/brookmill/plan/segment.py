@@ -195,7 +195,7 @@ class Segment:
             _bound_parts(code)
         document = code.shape.whole(code)
         if self.encodes:
-            document = self._encoded(code, document)
+            document = code.weighed(self._encoded(code, document))
         meta = code.stream_meta().text if self.link.ask is not None else None
         code.line(f"append({document})")
         for position, (_, value) in enumerate(columns):

@@ -7,11 +7,11 @@ from typing import Any
 
 from brookmill.connections import Output
 from brookmill.errors import DocumentError
-from brookmill.mql.bounds import MAX_ROWS, TooManyRows
+from brookmill.mql.bounds import MAX_OUTPUT, MAX_ROWS, TooManyRows
 from brookmill.mql.dates import event_time
 from brookmill.mql.ejson import parse_with_digits
 from brookmill.mql.encoding import encoder
-from brookmill.mql.size import bounded_document
+from brookmill.mql.size import Seen, bounded_document
 from brookmill.mql.values import MISSING, Document, Value, date_from_ms
 from brookmill.plan.asked import Asked
 from brookmill.plan.links import Step
@@ -44,6 +44,9 @@ class Track:
         reference: bool,
     ) -> None:
         self.input = 0
+        #: Of the document in hand: sizes of its parts, bytes of what was made of it.
+        self._seen: Seen = {}
+        self._written = 0
         self.segment = segment
         self._link = segment.link
         self._windows = windows
@@ -147,6 +150,7 @@ class Track:
         if self._link.ts_field is not None:
             document = {**document, self._link.ts_field: date_from_ms(time)}
         first, before = Row(document, meta(i, time), self._now), len(out)
+        self._seen, self._written = {}, 0
         try:
             for row in self._through(self._link.steps, [first], chosen):
                 self._end(i, row, time, out, chosen)
@@ -228,7 +232,7 @@ class Track:
 
     def _add(self, collector: Collector, row: Row) -> None:
         try:
-            bounded_document(row.document)
+            bounded_document(row.document, self._seen)
             collector.add(row)
         except Exception as e:
             self._bury(self._link.blocking_position, row, _reason(e))
@@ -238,11 +242,15 @@ class Track:
         try:
             columns = {n: e.evaluate(env) for n, e in (self._link.columns or {}).items()}
             if self._encode is None:
-                bounded_document(row.document)
+                bounded_document(row.document, self._seen)
             value: Value = row.document if self._encode is None else self._encode(row.document)
         except Exception as e:
             self._bury(self._link.sink_position, row, _reason(e))
             return False
+        if self._encode is not None:
+            self._written += len(value)
+            if self._written > MAX_OUTPUT:
+                raise TooManyRows
         out.values.append(value)
         for name, column in columns.items():
             out.columns[name].append(None if column is MISSING else column)
