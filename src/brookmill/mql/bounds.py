@@ -24,9 +24,8 @@ class TooManyRows(MQLError):
     """Stages make more documents of one than there may be; what was made of it so far counts for nothing."""
 
     def __init__(self) -> None:
-        super().__init__(
-            f"$unwind makes more than {MAX_ROWS} documents or {MAX_OUTPUT} bytes of one document", 146
-        )
+        text = f"$unwind makes more than {MAX_ROWS} documents, or {MAX_OUTPUT} bytes, of one document"
+        super().__init__(text, 146)
 
 
 #: The variable under which the loops of an expression share their ``Growth``.
