@@ -1,4 +1,7 @@
-"""MongoDB's own shell, unmodified: fetched once from npm, pinned by a lock file, driven at a terminal."""
+"""MongoDB's own shell, unmodified: fetched once from npm, pinned by lock files, driven at a terminal.
+
+Two editions: the newest, and the oldest series that has ``sp``. Each is a folder with its lock file.
+"""
 
 from __future__ import annotations
 
@@ -19,43 +22,52 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Final
 
-FILES: Final = Path(__file__).parent / "wire" / "mongosh"
+NEWEST, OLDEST = "mongosh", "mongosh-2.0"
+FILES: Final = Path(__file__).parent / "wire"
 #: Beside the virtual environment, for all runs to come.
-CACHE: Final = FILES.parents[2] / ".jars"
+CACHE: Final = FILES.parents[1] / ".jars"
 
 _ESCAPES: Final = re.compile(r"\x1b\[[0-9;?]*[A-Za-z]|\x1b[=>]|\r|\x08|\x1b\][^\x07]*\x07")
 
 
-def installed() -> Path:
+def installed(edition: str = NEWEST) -> Path:
     """The folder of the programs; another lock gets another folder."""
-    digest = hashlib.sha256((FILES / "package-lock.json").read_bytes()).hexdigest()[:12]
+    digest = hashlib.sha256((FILES / edition / "package-lock.json").read_bytes()).hexdigest()[:12]
     return CACHE / f"mongosh-{digest}" / "node_modules" / ".bin"
 
 
-def unavailable() -> str | None:
+def unavailable(edition: str = NEWEST) -> str | None:
     """Why there can be no mongosh; None when it is there. Fetches it."""
-    if (installed() / "mongosh").exists():
+    if (installed(edition) / "mongosh").exists():
         return None
     if shutil.which("npm") is None or shutil.which("node") is None:
         return "mongosh needs Node.js, and there is none"
     CACHE.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(dir=CACHE) as fresh:
         folder = Path(fresh) / "all"
-        shutil.copytree(FILES, folder)
+        shutil.copytree(FILES / edition, folder)
         command = ["npm", "ci", "--prefix", str(folder), "--no-audit", "--no-fund", "--ignore-scripts"]
         ran = subprocess.run(command, check=False, capture_output=True, text=True, timeout=600)
         if ran.returncode != 0:
             return f"mongosh cannot be fetched: {(ran.stderr or ran.stdout).strip()[-300:]}"
-        home = installed().parents[1]
+        home = installed(edition).parents[1]
         if not home.is_dir():  # whoever else does the same: one of them is whole
             shutil.move(folder, home)
     return None
 
 
-def environment(home: Path) -> dict[str, str]:
-    """Of a user who has only this shell, and no settings of his own."""
+def home(directory: Path) -> Path:
+    """Of a user who has said that nothing is to be told to anybody: the old edition dies where it cannot."""
+    settings = directory / ".mongodb" / "mongosh" / "config"
+    settings.parent.mkdir(parents=True)
+    settings.write_text('{"enableTelemetry": false}', "utf-8")
+    return directory
+
+
+def environment(home: Path, edition: str = NEWEST) -> dict[str, str]:
+    """Of a user who has only this shell."""
     kept = {k: v for k, v in os.environ.items() if not k.startswith("BROOKMILL_")}
-    path = f"{installed()}{os.pathsep}{os.environ['PATH']}"
+    path = f"{installed(edition)}{os.pathsep}{os.environ['PATH']}"
     return kept | {"HOME": str(home), "PATH": path, "TERM": "xterm", "NODE_NO_WARNINGS": "1"}
 
 
@@ -107,7 +119,7 @@ class Terminal:
 
 
 @contextmanager
-def terminal(command: Sequence[str], home: Path) -> Iterator[Terminal]:
+def terminal(command: Sequence[str], home: Path, edition: str = NEWEST) -> Iterator[Terminal]:
     """A program at a terminal of its own; it is killed at the end if it still runs."""
     master, slave = pty.openpty()
     termios.tcsetwinsize(slave, (50, 200))
@@ -116,7 +128,7 @@ def terminal(command: Sequence[str], home: Path) -> Iterator[Terminal]:
         stdin=slave,
         stdout=slave,
         stderr=slave,
-        env=environment(home),
+        env=environment(home, edition),
         start_new_session=True,
     )
     os.close(slave)

@@ -10,7 +10,7 @@ import ssl
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -27,14 +27,15 @@ PROMPT = r"\nAtlasStreamProcessing> $"
 
 @dataclass
 class Shop:
-    """A development server with a connection ``hook`` to write to. ``uri`` logs in."""
+    """A development server with a connection ``hook``. ``uri`` logs in; ``edition``: of mongosh."""
 
     server: Server
     home: Path
     uri: str
+    edition: str = mongosh.NEWEST
 
     def terminal(self, *command: str) -> Any:
-        return mongosh.terminal(command, self.home)
+        return mongosh.terminal(command, self.home, self.edition)
 
     def shell(self) -> Any:
         """``brookmill shell`` at a terminal."""
@@ -54,8 +55,7 @@ class Shop:
 def shop(directory: Path, **settings: Any) -> Iterator[Shop]:
     if missing := mongosh.unavailable():
         pytest.skip(missing)
-    home = directory / "home"
-    home.mkdir(parents=True)
+    home = mongosh.home(directory / "home")
     with endpoint() as hook, server(directory / "data", sample_rate=50, **settings) as running:
         made = running.environment
         login = httpx.DigestAuth(made["MONGODB_ATLAS_PUBLIC_API_KEY"], made["MONGODB_ATLAS_PRIVATE_API_KEY"])
@@ -88,7 +88,20 @@ PIPELINE = (
 
 
 def test_the_quick_start_at_a_terminal(mill: Shop) -> None:
-    with mill.shell() as t:
+    quick_start(mill)
+
+
+@pytest.mark.slow
+def test_the_quick_start_in_the_oldest_edition(mill: Shop) -> None:
+    if missing := mongosh.unavailable(mongosh.OLDEST):
+        pytest.skip(missing)
+    quick_start(replace(mill, edition=mongosh.OLDEST))
+
+
+def quick_start(shop: Shop) -> None:
+    newest = shop.edition == mongosh.NEWEST  # which shows no handles, but codes of errors, and names of sp
+    handle = "" if newest else "Atlas Stream Processor: solar"
+    with shop.shell() as t:
         greeting = t.until(PROMPT)
         assert "It is not MongoDB" in greeting
 
@@ -97,9 +110,16 @@ def test_the_quick_start_at_a_terminal(mill: Shop) -> None:
             text: str = t.until(PROMPT)
             return text.split("\n", 1)[1].rsplit("\n", 1)[0]
 
+        def refused(line: str, code: str) -> str:
+            told = say(line)
+            error = "Uncaught MongoServerError" + (f"[{code}]: " if newest else ": ")
+            assert told.startswith(error)
+            assert "\n" not in told
+            return told.removeprefix(error)
+
         assert "name: 'sample_stream_solar', type: 'inmemory'" in say("sp.listConnections()")
         say(f"const p = {PIPELINE}")
-        assert say("sp.createStreamProcessor('solar', p)") == "", "2.12 shows no handles"
+        assert say("sp.createStreamProcessor('solar', p)") == handle
         assert say("sp.solar.start()") == "{ ok: 1 }"
         t.type("sp.solar.sample()")
         t.until(r"device_id: 'device_\d+'")
@@ -107,27 +127,37 @@ def test_the_quick_start_at_a_terminal(mill: Shop) -> None:
         stats = say("sp.solar.stats()")
         assert re.search(r"inputMessageCount: Long\('\d+'\)", stats), stats
         assert "state: 'STARTED'" in stats
-        for keys in ("sp.lis", "\t", "\t"):  # one TAB completes what is common, the next one shows the names
-            t.press(keys)
-            t.until(r"lis|t|WorkspaceDefaults")
-        t.until("listWorkspaceDefaults")
-        t.press("\x15")
-        assert "already started" in say("sp.solar.start()")
+        press_tab(t, shows="listWorkspaceDefaults" if newest else None)
+        assert refused("sp.solar.start()", "CommandFailed") == "stream processor is already started"
         assert say("sp.solar.stop()") == "{ ok: 1 }"
         assert say("sp.solar.drop()") == "{ ok: 1 }"
         assert say("sp.listStreamProcessors()") == "[]"
         t.type("sp.process([p[0], p[1]])")
         t.until(r"device_id: 'device_\d+'")
-        assert workers_of(mill)
+        assert workers_of(shop)
         interrupt(t)
-        wait_until(lambda: not workers_of(mill), what="the end of the ephemeral processor")
-        refused = say("sp.process([p[0], {$foo: {}}])")
-        assert refused == "Uncaught MongoServerError[Location40324]: " + refused.split(": ", 1)[1]
-        assert say("sp.nobody.stats()").startswith("Uncaught MongoServerError[InvalidOptions]: ")
+        wait_until(lambda: not workers_of(shop), what="the end of the ephemeral processor")
+        unknown = refused("sp.process([p[0], {$foo: {}}])", "Location40324")
+        assert unknown.startswith("Unrecognized pipeline stage name: '$foo'")
+        missing = refused("sp.nobody.stats()", "InvalidOptions")
+        assert missing.startswith("Stream processor with name nobody")
         t.type("exit")
         t.process.wait(20)
         assert t.process.returncode == 0
         assert not re.search(r"^ +at ", t.seen, re.MULTILINE), "a stack trace"
+
+
+def press_tab(t: Any, *, shows: str | None) -> None:
+    """Complete a name of ``sp``, and go on with an empty line. ``shows``: one that is offered, None: none."""
+    t.press("sp.lis")
+    t.until("sp.lis")
+    for _ in range(2):  # one completes what is common, the next one shows the names
+        t.press("\t")
+        t.until(r"t|WorkspaceDefaults" if shows else "")
+    t.until(shows or "")
+    t.press("\x15")
+    t.type("40 + 2")
+    t.until(r"\n42" + PROMPT)
 
 
 def interrupt(t: Any) -> None:
