@@ -108,6 +108,6 @@ def test_the_name_that_a_client_calls_chooses_the_workspace(secure: tuple[Wire, 
 def test_without_tls_nothing_is_said(secure: tuple[Wire, str]) -> None:
     wire, _ = secure
     uri = f"mongodb://localhost:{wire.address[1]}/"
-    client: Any = pymongo.MongoClient(uri, serverSelectionTimeoutMS=1000)
+    client: Any = pymongo.MongoClient(uri, serverSelectionTimeoutMS=300)
     with client, pytest.raises(ServerSelectionTimeoutError):
         client.admin.command("ping")

@@ -41,13 +41,29 @@ def wrong(wire: Wire, user: str) -> float:
         return time.monotonic() - begun
 
 
-def test_wrong_passwords_are_slow_and_even(wire: Wire, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(login, "PAUSE", 0.3)
+def measured(wire: Wire, times: int) -> tuple[list[float], list[float]]:
+    """Seconds that a wrong password takes of somebody who exists, and of somebody who does not, in turn."""
     user = wire.user()
-    known = [wrong(wire, user) for _ in range(5)]
-    unknown = [wrong(wire, "nobody") for _ in range(5)]
-    assert min(known + unknown) >= 0.3
+    pairs = [(wrong(wire, user), wrong(wire, "nobody")) for _ in range(times)]
+    return [known for known, _ in pairs], [unknown for _, unknown in pairs]
+
+
+def test_wrong_passwords_are_slow_and_even(wire: Wire, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(login, "PAUSE", 0.15)
+    known, unknown = measured(wire, 3)
+    assert min(known + unknown) >= 0.15
     assert abs(statistics.median(known) - statistics.median(unknown)) < 0.1
+
+
+@pytest.mark.slow
+def test_nobody_learns_from_the_time_who_exists(wire: Wire) -> None:
+    """At the true pause: what is left between the two is less than either varies by itself."""
+    known, unknown = measured(wire, 30)
+    assert min(known + unknown) >= login.PAUSE
+    apart = abs(statistics.median(known) - statistics.median(unknown))
+    spread = max(statistics.pstdev(known), statistics.pstdev(unknown))
+    print(f"apart by {apart * 1e3:.3f} ms; each varies by {spread * 1e3:.3f} ms")
+    assert apart < max(spread, 0.002)
 
 
 def test_nothing_tells_who_exists(wire: Wire) -> None:

@@ -16,7 +16,6 @@ from servers import endpoint
 from wired import SAMPLE, Wire, refused, wired
 
 from brookmill.connections.https import Https
-from brookmill.connections.kafka import Kafka
 from brookmill.domain.names import new_id
 from brookmill.wire import arguments, commands, cursors, login, session
 from brookmill.wire.commands import COMMANDS, LOGIN
@@ -179,12 +178,7 @@ ROWS: dict[str, list[Row]] = {
         ([SAMPLE], {"options": {"tier": "SP99"}}, OPTIONS, TIERS),
         ([SAMPLE], {"options": {"tier": 5}}, WRONG_TYPE, "tier must be a string"),
         ([SAMPLE], {"options": {"dlq": {"connectionName": "x"}}}, FAILED, ""),
-        (
-            [{"$source": {"connectionName": "lost", "topic": "t"}}],
-            {},
-            (77175, "Location77175"),
-            "Could not connect",
-        ),
+        ([SAMPLE, {"$https": {"connectionName": "secret"}}], {}, PIPELINE, "is not allowed"),
     ],
     "startSampleStreamProcessor": [
         *named("startSampleStreamProcessor"),
@@ -243,7 +237,6 @@ def processors(wire: Wire, admin: Any) -> Iterator[None]:
     with endpoint() as there:
         with wire.served.store.write() as session:
             for made in (
-                Kafka(id=new_id(0), name="lost", bootstrap_servers="127.0.0.1:1", state="READY"),
                 Https(id=new_id(0), name="sink", url=there.url, state="READY"),
                 Https(id=new_id(0), name="secret", url="http://${env:OTHER}/", state="READY"),
             ):

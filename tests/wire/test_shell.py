@@ -208,6 +208,7 @@ def test_everything_that_sp_has_in_a_script(mill: Shop) -> None:
     assert told["error"] == ["MongoServerError", 72, "InvalidOptions"]
 
 
+@pytest.mark.slow
 def test_output_and_dead_letters_come_to_the_shell(mill: Shop) -> None:
     """The script's end is the shell's: sp.process prints until it is stopped, here by the script's time."""
     script = "sp.process([{$source: {documents: [{a: 1}, {a: 'x'}]}}, {$project: {b: {$add: ['$a', 1]}}}])"
@@ -222,6 +223,7 @@ def test_output_and_dead_letters_come_to_the_shell(mill: Shop) -> None:
         wait_until(lambda: not workers_of(mill), what="the end of the ephemeral processor")
 
 
+@pytest.mark.slow
 def test_the_prompt_of_atlas_comes_by_its_host_name_too(mill: Shop) -> None:
     """The first host lends its name alone; the server must be a mongos for that."""
     uri = mill.uri.replace("@", "@atlas-stream-brookmill.mongodb.net,")
@@ -231,11 +233,13 @@ def test_the_prompt_of_atlas_comes_by_its_host_name_too(mill: Shop) -> None:
         t.process.wait(20)
 
 
+@pytest.mark.slow
 def test_a_wrong_password_reads_like_that_of_a_database(mill: Shop) -> None:
     ran = mongosh.evaluate(re.sub(":[^:@]+@", ":wrong@", mill.uri), "1", mill.home)
     assert (ran.returncode, ran.stderr.strip()) == (1, "MongoServerError: Authentication failed.")
 
 
+@pytest.mark.slow
 def test_brookmill_shell_finds_its_way_through_tls(tmp_path: Path) -> None:
     with shop(tmp_path, tls="self-made") as secure:
         command = secure.command("shell", "--quiet", "--eval", "sp.listWorkspaceDefaults()")
