@@ -78,7 +78,7 @@ def test_a_wrong_key_fails_the_processor_and_stays_secret(
 
 
 def test_an_unknown_topic_fails_the_processor(mill: Make, pub_sub: PubSub) -> None:
-    here = mill(**settings(pub_sub))
+    here = mill(**settings(pub_sub), retry_budget=0)
     here.connect("g", GCPPubSub())
     here.process(SOURCE, emit("nobodys"))
     assert "topic nobodys: NOT_FOUND" in here.failed()

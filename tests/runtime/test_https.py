@@ -100,9 +100,9 @@ def test_a_window_may_ask_before_and_after_it_collects(mill: Make, endpoint: End
 
 
 @pytest.mark.parametrize("status", [401, 403])
-def test_wrong_credentials_fail_at_once_and_stay_secret(mill: Make, endpoint: Endpoint, status: int) -> None:
+def test_wrong_credentials_fail_and_stay_secret(mill: Make, endpoint: Endpoint, status: int) -> None:
     endpoint.answer = lambda _: status
-    here = mill()
+    here = mill(retry_budget=0)
     here.connect("h", Https(url=f"{endpoint.url}/in?token=hush-hush", headers=SECRETS))
     here.process(documents(1), {"$https": {"connectionName": "h", "method": "POST"}})
     error = here.failed()
@@ -159,7 +159,7 @@ def test_what_is_wrong_with_a_certificate_is_said(
         monkeypatch.setenv("SSL_CERT_FILE", str(tmp_path / "ca.pem"))
     until = dt.datetime.now(dt.UTC) + dt.timedelta(days=days)
     with secure(authority, *names, not_after=until) as endpoint:
-        here = mill()
+        here = mill(retry_budget=0)
         here.connect("out", Https(url=endpoint.url))
         here.process(documents(1), SEND)
         assert f"POST {endpoint.url}/ failed: the server's certificate {text}" in here.failed()

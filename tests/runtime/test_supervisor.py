@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import sqlite3
 import threading
 from collections.abc import Callable, Iterator
@@ -177,6 +178,43 @@ def test_a_final_failure_is_told_at_once_and_kept(mill: Make, kind: str) -> None
     assert (here.processor.state, here.processor.error) == (State.FAILED, "no partitions found")
     assert here.start().error is None
     assert here.processor.state is State.STARTED
+
+
+def test_what_the_user_has_to_put_right_is_tried_again_once_it_ran(mill: Make) -> None:
+    def expelled(end: End, start: Start) -> None:
+        end.send(Running())
+        end.send(Failed(error="wrong password", kind="user", code=8000))
+
+    here = mill(expelled, failing(error="wrong password", kind="user", code=8000), well)
+    begun = here.clock.now()
+    here.start()
+    wait_until(lambda: here.supervisor.stats(here.id), what="the password that was put right")
+    assert here.processor.state is State.STARTED
+    assert here.clock.now() - begun == 3  # seconds: one, then two
+
+
+def test_what_the_user_does_not_put_right_ends_with_the_budget(mill: Make) -> None:
+    here = mill(well, failing(error="wrong password", kind="user", code=8000), retry_budget=300.0)
+    here.start()
+    here.supervisor.close()
+    begun = here.clock.now()
+    here.supervisor.recover()
+    wait_until(lambda: here.processor.state is State.FAILED, what="giving up")
+    assert here.processor.error == "wrong password"
+    assert 300 <= here.clock.now() - begun < 400
+
+
+@pytest.mark.parametrize(("kind", "code"), [("memory", 418), ("user", 418), ("user", 420)])
+def test_some_failures_are_final_though_it_ran(mill: Make, kind: Any, code: int) -> None:
+    def ending(end: End, start: Start) -> None:
+        end.send(Running())
+        end.send(Failed(error="too much", kind=kind, code=code))
+
+    here = mill(ending, well)
+    with contextlib.suppress(ConnectionFailed):  # where it fails before the caller has looked
+        here.start()
+    wait_until(lambda: here.processor.state is State.FAILED, what="giving up")
+    assert len(here.launcher.starts) == 1
 
 
 def test_outside_trouble_is_tried_again_until_the_budget_is_used_up(mill: Make) -> None:

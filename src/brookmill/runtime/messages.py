@@ -114,8 +114,8 @@ class Failed(Message, frozen=True, tag="failed"):
 
     @property
     def final(self) -> bool:
-        """Whether trying again cannot help."""
-        return self.kind in ("user", "memory")
+        """Whether trying again cannot help. Reference: engine, section 3, failures and retries."""
+        return self.kind == "memory" or (self.kind == "user" and self.code in {418, 420})
 
 
 ToWorker = Start | Acknowledged | Stop | Sampling

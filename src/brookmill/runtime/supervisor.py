@@ -98,7 +98,7 @@ class Supervisor:
                 session.replace_processor(started)
                 if not resume_from_checkpoint or self._is_stale(current):
                     session.remove_checkpoint(processor.id)
-            watch = self._watch(started, start_at)
+            watch = self._watch(started, start_at, asked=True)
             watch.settle(_START)
             if watch.failure is not None:
                 failure = watch.failure
@@ -239,7 +239,12 @@ class Supervisor:
         )
 
     def _watch(
-        self, processor: Processor, start_at: Mapping[str, Any] | None = None, trial: Trial | None = None
+        self,
+        processor: Processor,
+        start_at: Mapping[str, Any] | None = None,
+        trial: Trial | None = None,
+        *,
+        asked: bool = False,
     ) -> Watch:
         old = self._watches.pop(processor.id, None)
         if old is not None:
@@ -248,6 +253,7 @@ class Supervisor:
             *(processor, self._store, self._clock, self._settings, self._launcher),
             start_at=start_at,
             trial=trial,
+            asked=asked,
         )
         self._watches[processor.id] = watch
         return watch

@@ -57,8 +57,13 @@ class Watch:
         *,
         start_at: Mapping[str, Any] | None = None,
         trial: Trial | None = None,
+        asked: bool = False,
     ) -> None:
-        """``trial``: while it lasts, a failure is told to it, and the processor waits to be ended."""
+        """``trial``: while it lasts, a failure is told to it, and the processor waits to be ended.
+
+        ``asked``: a user waits for it to run, and is told at once what is wrong on his side. Later, that is
+        tried again for a while: somebody else may be about to put it right.
+        """
         self.processor = processor
         self._id = processor.id
         self._generation = processor.generation
@@ -68,6 +73,7 @@ class Watch:
         self._launcher = launcher
         self.start_at = start_at
         self._trial = trial
+        self._asked = asked
         self.runs = False
         self._restarts = Restarts(settings.retry_budget)
         self._ending = threading.Event()
@@ -140,7 +146,7 @@ class Watch:
         """Wait before the next try; False when there is none."""
         internal = failure.kind == "internal"
         pause = None
-        if not failure.final:
+        if not failure.final and not (self._asked and failure.kind == "user"):
             pause = self._restarts.pause(self._clock.monotonic(), forever=internal)
         self._log.warning(
             "worker failed",
@@ -213,7 +219,7 @@ class Watch:
             case Running():
                 self._log.info("worker runs", pid=worker.pid)
                 self.audience.begin(worker.channel.send)
-                self.runs = True
+                self.runs, self._asked = True, False
                 self._known.set()
             case Samples():
                 self.audience.hear(message)
