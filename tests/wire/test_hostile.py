@@ -130,6 +130,7 @@ def wire(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Wire]:
     """One of its own: nobody else's connections are counted. Wrong passwords are answered at once."""
     with pytest.MonkeyPatch.context() as patch, wired(tmp_path_factory.mktemp("hostile")) as running:
         patch.setattr(login, "PAUSE", 0.0)
+        patch.setattr(login, "GLANCE", 0.0)
         yield running
 
 

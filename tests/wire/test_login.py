@@ -66,6 +66,22 @@ def test_nobody_learns_from_the_time_who_exists(wire: Wire) -> None:
     assert apart < max(spread, 0.002)
 
 
+def test_the_first_answer_comes_at_a_fixed_time(wire: Wire, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whether it stands alone or in hello, and whether the user exists."""
+    monkeypatch.setattr(login, "GLANCE", 0.1)
+    for user in (wire.user(), "nobody"):
+        start = {"saslStart": 1, "mechanism": "SCRAM-SHA-256", "payload": f"n,,n={user},r=abc".encode()}
+        hello = {"hello": 1, "speculativeAuthenticate": {**start, "db": "admin"}}
+        for command in (start, hello):
+            with peer(wire.address) as here:
+                begun = time.monotonic()
+                answer = here.ask({**command, "$db": "admin"})
+                assert time.monotonic() - begun >= 0.1
+                assert answer is not None
+                assert answer["ok"] == 1.0
+                assert "payload" in (answer if command is start else answer["speculativeAuthenticate"])
+
+
 def test_nothing_tells_who_exists(wire: Wire) -> None:
     user = wire.user()
 

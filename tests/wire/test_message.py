@@ -14,6 +14,7 @@ from brookmill.wire.checksum import crc32c
 from brookmill.wire.message import (
     CHECKSUM_PRESENT,
     EXHAUST_ALLOWED,
+    MAX_CHECKED,
     MAX_DEPTH,
     MAX_MESSAGE,
     MORE_TO_COME,
@@ -129,6 +130,7 @@ def abyss(levels: int) -> bytes:
         (op_msg(body({"ping": 1, "$db": 5})), 40571, r"\$db"),
         (op_msg(body(PING), flags=4), 17, "unknown flags"),
         (op_msg(body(PING), flags=CHECKSUM_PRESENT), 17, "checksum"),
+        (op_msg(body(PING | {"x": "x" * MAX_CHECKED}), flags=CHECKSUM_PRESENT), 17, "at most"),
         (op_msg(body(PING)[:-1]), 17, "does not fit"),
         (op_msg(body(PING) + b"\0"), 17, "too early"),
         (op_msg(section(0, struct.pack("<i", -5))), 17, "does not fit"),

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import itertools
+import socket
 import ssl
 from typing import Final
 
@@ -59,6 +60,8 @@ class Connection(asyncio.Protocol):
         if not self._peers.enter(self):
             transport.abort()
             return
+        # of a peer that vanished without a word nothing else would be heard
+        transport.get_extra_info("socket").setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
         if self._tls is not None:
             transport.pause_reading()  # what comes first is for the handshake
         self._task = asyncio.get_running_loop().create_task(self._live())

@@ -22,6 +22,9 @@ from brookmill.wire.checksum import crc32c
 OP_REPLY, OP_QUERY, OP_COMPRESSED, OP_MSG = 1, 2004, 2012, 2013
 #: Largest message, with its header; and how deeply documents may nest: MongoDB's own limits.
 MAX_MESSAGE, MAX_DEPTH = 48_000_000, 200
+#: Longest message whose checksum is looked at: that takes a tenth of a microsecond a byte, while all others
+#: wait. No driver is known to send any.
+MAX_CHECKED = 128 * 1024
 CHECKSUM_PRESENT, MORE_TO_COME, EXHAUST_ALLOWED = 1, 2, 1 << 16
 
 #: Integers keep their width, dates are aware and never out of range, UUIDs are such.
@@ -146,6 +149,8 @@ def _op_msg(frame: bytes, request_id: int) -> Message:
     end = len(frame)
     if flags & CHECKSUM_PRESENT:
         end -= 4
+        if end > MAX_CHECKED:
+            raise MessageError(f"a message with a checksum has {MAX_CHECKED} bytes at most", 17)
         if end < at or crc32c(frame[:end]) != _int(frame, end) & 0xFFFFFFFF:
             raise MessageError("the checksum of the message is wrong", 17)
     command = _command(frame[at:end])

@@ -9,9 +9,10 @@ from typing import TYPE_CHECKING, Final
 if TYPE_CHECKING:
     from brookmill.wire.connection import Connection
 
-#: Connections at most, if the process may open so many files; a part of them before a login.
+#: Connections at most, if the process may open so many files; a part of them before a login, and no more
+#: than so many: what they send waits in memory.
 MOST: Final = 4000
-_STRANGERS: Final = 0.5
+_STRANGERS, _MOST_STRANGERS = 0.5, 500
 
 
 class Peers:
@@ -21,6 +22,7 @@ class Peers:
         self._most = most or min(MOST, resource.getrlimit(resource.RLIMIT_NOFILE)[0] // 2)
         self._strangers: dict[Connection, None] = {}
         self._users: set[Connection] = set()
+        self._most_strangers = min(self._most * _STRANGERS, _MOST_STRANGERS)
         self._numbers = itertools.count(1)
         self._closed = False
 
@@ -35,7 +37,7 @@ class Peers:
         """Take in a new one, still a stranger; False: there is no place."""
         if self._closed:
             return False
-        full = len(self) >= self._most or len(self._strangers) >= self._most * _STRANGERS
+        full = len(self) >= self._most or len(self._strangers) >= self._most_strangers
         if full and not self._strangers:
             return False
         if full:

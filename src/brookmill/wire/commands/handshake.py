@@ -12,6 +12,7 @@ from bson import ObjectId
 from brookmill import __version__
 from brookmill.mql.values import Document
 from brookmill.wire.commands import LOGIN, Call, command
+from brookmill.wire.commands.login import begun
 from brookmill.wire.connection import USERS_MESSAGE
 from brookmill.wire.errors import CommandError
 from brookmill.wire.scram import MECHANISM
@@ -67,7 +68,7 @@ async def _speculative(call: Call) -> Document:
     if type(start) is not dict or next(iter(start), "") != "saslStart" or call.peer.login.user is not None:
         return {}
     try:
-        answer = await call.door.threads.run(lambda: call.peer.login.start(start))
+        answer = await begun(call, start)
     except CommandError:
         return {}  # the client will try in earnest, and be told
     return {"speculativeAuthenticate": answer}
