@@ -1,7 +1,8 @@
-"""Who uses a connection, what a change would do, and when certificates end."""
+"""Who uses a connection, what a change would do, and when certificates and tokens end."""
 
 from __future__ import annotations
 
+import base64
 import datetime as dt
 import json
 from typing import Any
@@ -79,6 +80,7 @@ def test_every_place_is_told(ask: Any) -> None:
             {"deadLetters": True, "id": queue, "name": "queue", "stages": [], "state": "STARTED"},
         ],
         "revision": 1,
+        "tokens": [],
         "type": "Https",
     }
     assert ask.error(USED, connectionName="nope").status == 404
@@ -153,7 +155,37 @@ def test_a_certificate_tells_how_long_it_lasts(kafka: Any, days: float, left: in
     id = kafka("getGroupStreamConnection", **IT)["id"]
     [expiry] = [one for one in expiries(services) if one.labels["connection_id"] == id]
     assert abs(expiry.not_after - (kafka.clock.now() + days * 86_400)) <= 1
+    assert expiry.kind == "certificate"
     assert expiry.labels.keys() == {"group_id", "connection_id", "member"}
+
+
+def jwt(claims: dict[str, Any]) -> str:
+    parts = ({"alg": "none"}, claims, {"signature": "hush"})
+    return ".".join(
+        base64.urlsafe_b64encode(json.dumps(part).encode()).decode().rstrip("=") for part in parts
+    )
+
+
+@pytest.mark.parametrize(
+    ("days", "left", "state"), [(45, 45, "VALID"), (29.5, 29, "EXPIRES_SOON"), (-0.5, -1, "EXPIRED")]
+)
+def test_a_token_tells_how_long_it_lasts(ask: Any, days: float, left: int, state: str) -> None:
+    end = ask.clock.now() + days * 86_400
+    headers = {
+        "Authorization": f"Bearer {jwt({'exp': end})}",
+        "X-Key": "opaque",
+        "X-Odd": "a.b.c",
+        "X": jwt({}),
+    }
+    body = {"name": "hook", "type": "Https", "url": "https://x.example", "headers": headers}
+    ask(CREATE, body)
+    [token] = ask(USED, connectionName="hook")["tokens"]
+    assert (token["member"], token["daysLeft"], token["state"]) == ("headers.Authorization", left, state)
+    assert token.keys() == {"member", "daysLeft", "state", "notAfter"}
+    services = Services(ask.store, ask.supervisor, ask.clock, ask.settings)
+    id = ask("getGroupStreamConnection", connectionName="hook")["id"]
+    [expiry] = [one for one in expiries(services) if one.labels["connection_id"] == id]
+    assert (expiry.kind, expiry.not_after) == ("token", end)
 
 
 def test_what_is_no_certificate_is_not_told(kafka: Any) -> None:

@@ -154,14 +154,14 @@ def rollback(
 
 @app.command
 def used_by(name: str, inside: Inside = INSIDE, *, output: Output = "table") -> None:
-    """Show which processors and stages use a connection, and how long its certificates last."""
+    """Show which processors and stages use a connection, and how long its certificates and tokens last."""
     with inside.remote() as remote:
         found = remote.ask("getGroupStreamConnectionUsedBy", {"connectionName": name}).value
     if output != "table":
         show.value(found, output)
         return
     show.rows([_use(one) for one in found["processors"]], output, empty=f"nobody uses {name}")
-    for one in found["certificates"]:
+    for one in [*found["certificates"], *found["tokens"]]:
         print(f"{one['member']}: {one['state']}, until {one['notAfter']} ({one['daysLeft']} days)")
 
 

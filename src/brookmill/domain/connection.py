@@ -34,6 +34,8 @@ class Connection(
     immutable: ClassVar[Mapping[str, Any]] = {}
     #: Wire paths of the members that hold certificates as PEM.
     certificates: ClassVar[tuple[str, ...]] = ()
+    #: Wire paths of the members that hold HTTP headers, in which tokens may be.
+    headers_at: ClassVar[tuple[str, ...]] = ()
 
     id: str | UnsetType = UNSET
     name: str | UnsetType = UNSET

@@ -15,7 +15,7 @@ from prometheus_client import (
 )
 
 from brookmill import __version__
-from brookmill.http.certificate_metrics import CertificateMetrics
+from brookmill.http.expiry_metrics import ExpiryMetrics
 from brookmill.http.processor_metrics import ProcessorMetrics
 from brookmill.operations.expiries import Expiry
 from brookmill.operations.measurements import Measurement
@@ -31,12 +31,14 @@ class Metrics:
     def __init__(
         self, measure: Callable[[], Iterable[Measurement]], expire: Callable[[], Iterable[Expiry]]
     ) -> None:
-        """``measure``: what running processors measure at that moment. ``expire``: when certificates end."""
+        """``measure``: what running processors measure at that moment. ``expire``: when certificates or
+        tokens end.
+        """
         self._registry = registry = CollectorRegistry()
         ProcessCollector(registry=registry)
         PlatformCollector(registry=registry)
         registry.register(ProcessorMetrics(measure))
-        registry.register(CertificateMetrics(expire))
+        registry.register(ExpiryMetrics(expire))
         self._calls = Counter(
             "brookmill_http_requests", "Calls answered.", ("operation", "status"), registry=registry
         )

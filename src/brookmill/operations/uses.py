@@ -16,6 +16,7 @@ from brookmill.domain.principal import STREAM_MANAGERS
 from brookmill.domain.processor import Processor, State
 from brookmill.domain.revision import changes
 from brookmill.domain.tier import Limits, tier_limits
+from brookmill.domain.token import tokens
 from brookmill.domain.workspace import Workspace
 from brookmill.errors import UserError
 from brookmill.operations import Call, operation
@@ -34,7 +35,7 @@ _ONE = "/groups/{groupId}/streams/{tenantName}/connections/{connectionName}"
 
 @operation("getGroupStreamConnectionUsedBy", f"GET {_ONE}:usedBy", since="2023-02-01", roles=STREAM_MANAGERS)
 def used_by(call: Call, group_id: str, tenant_name: str, connection_name: str) -> Any:
-    """The processors and stages that name the connection, and how long its certificates last."""
+    """The processors and stages that name the connection, and how long its certificates and tokens last."""
     with call.store.read() as session:
         workspace = find_workspace(session, group_id, tenant_name)
         connection, revision = find_revised(session, workspace, connection_name)
@@ -44,6 +45,7 @@ def used_by(call: Call, group_id: str, tenant_name: str, connection_name: str) -
         "name": connection_name,
         "processors": [shown for one in processors if (shown := _use(one, connection_name))],
         "revision": revision,
+        "tokens": _tokens(connection, call.clock.now()),
         "type": connection.type,
     }
 
@@ -80,6 +82,7 @@ def plan_update(call: Call, group_id: str, tenant_name: str, connection_name: st
             for one in processors
             if (use := _use(one, connection_name))
         ],
+        "tokens": [] if now is None else _tokens(now, call.clock.now()),
     }
     return shown if refusal is None else shown | {"refused": refusal}
 
@@ -172,4 +175,16 @@ def _certificates(connection: Connection, now: float) -> list[dict[str, Any]]:
             "subject": one.subject,
         }
         for one in certificates(connection)
+    ]
+
+
+def _tokens(connection: Connection, now: float) -> list[dict[str, Any]]:
+    return [
+        {
+            "daysLeft": int((one.not_after - now) // DAY),
+            "member": one.member,
+            "notAfter": instant(one.not_after),
+            "state": one.standing(now),
+        }
+        for one in tokens(connection)
     ]

@@ -12,8 +12,9 @@ from token_endpoint import CLIENT, CLIENT_SECRET, TokenEndpoint, token_endpoint
 from brookmill.clock import VirtualClock
 from brookmill.config import Outside
 from brookmill.connections.kafka import Authentication
-from brookmill.connections.kafka.tokens import Tokens, expiry, extensions
+from brookmill.connections.kafka.tokens import Tokens, extensions
 from brookmill.domain.secret import Secret
+from brookmill.domain.token import expiry
 from brookmill.errors import ConnectionFailed
 
 LOCAL = Outside(allow_private=True)

@@ -25,6 +25,7 @@ class Https(Connection, frozen=True, kw_only=True, tag="Https"):
     """``headers`` go with every request and are returned as they were sent, values too."""
 
     required = ("url",)
+    headers_at = ("headers",)
     probe_options: ClassVar[type[HttpsProbe]] = HttpsProbe
     asker_options: ClassVar[Mapping[str, type[HttpsOptions]]] = {"$https": HttpsOptions}
 

@@ -5,18 +5,17 @@ librdkafka could fetch them itself, but would follow names and redirects to any 
 
 from __future__ import annotations
 
-import base64
 import re
 from collections.abc import Callable
 from typing import TYPE_CHECKING, NamedTuple
 
 import httpx
-import orjson
 import structlog
 from msgspec import UNSET
 
 from brookmill.connections.egress.http import client
 from brookmill.connections.json_reply import JSONReply, basic, json_reply
+from brookmill.domain.token import expiry
 from brookmill.errors import ConnectionFailed, Fault
 
 if TYPE_CHECKING:
@@ -129,17 +128,6 @@ def refusal(status: int, code: object) -> ConnectionFailed:
     else:
         text = f"the token endpoint answers with an error ({status}{shown})"
     return ConnectionFailed(text, retry=status == 429 or status >= 500, fault=fault)
-
-
-def expiry(token: str) -> float | None:
-    """What a JWT says of itself, unverified: seconds since the epoch; None where it says nothing."""
-    body = token.split(".")[1:2]
-    try:
-        claims = orjson.loads(base64.urlsafe_b64decode(body[0] + "=="))
-    except (IndexError, ValueError):
-        return None
-    found = claims.get("exp") if isinstance(claims, dict) else None
-    return float(found) if isinstance(found, (int, float)) else None
 
 
 def extensions(text: str) -> dict[str, str]:

@@ -1,4 +1,4 @@
-"""Ends of certificates, in the text format of Prometheus."""
+"""Ends of certificates and tokens, in the text format of Prometheus."""
 
 from __future__ import annotations
 
@@ -9,10 +9,10 @@ from prometheus_client.registry import Collector
 
 from brookmill.operations.expiries import Expiry
 
-_NAME = "brookmill_connection_certificate_not_after_seconds"
+_NAME = "brookmill_connection_{}_not_after_seconds"
 
 
-class CertificateMetrics(Collector):
+class ExpiryMetrics(Collector):
     """Asks whenever it is asked itself."""
 
     def __init__(self, expire: Callable[[], Iterable[Expiry]]) -> None:
@@ -23,7 +23,12 @@ class CertificateMetrics(Collector):
         return ()
 
     def collect(self) -> Iterator[Metric]:
-        family = GaugeMetricFamily(_NAME, "When a certificate of a connection ends, seconds since the epoch.")
+        families = {
+            kind: GaugeMetricFamily(
+                _NAME.format(kind), f"When a {kind} of a connection ends, seconds since the epoch."
+            )
+            for kind in ("certificate", "token")
+        }
         for one in self._expire():
-            family.add_sample(_NAME, one.labels, one.not_after)
-        yield family
+            families[one.kind].add_sample(_NAME.format(one.kind), one.labels, one.not_after)
+        yield from families.values()
