@@ -7,6 +7,7 @@ import os
 import re
 import signal
 import ssl
+import subprocess
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -182,6 +183,24 @@ def works(process: psutil.Process) -> bool:
         return "brookmill.runtime.worker" in " ".join(process.cmdline())
     except psutil.NoSuchProcess:  # it ends just now, or has ended and nobody has asked for its status yet
         return False
+
+
+def test_brookmill_shell_says_what_is_missing(mill: Shop, tmp_path: Path) -> None:
+    def told(*more: str, **environment: str) -> str:
+        ran = subprocess.run(
+            mill.command("shell", *more),
+            env=mongosh.environment(mill.home) | environment,
+            capture_output=True,
+            text=True,
+            timeout=60,
+            check=False,
+        )
+        assert ran.returncode == 1
+        return ran.stderr.strip()
+
+    unknown = told("--workspace", "nope")
+    assert unknown == "brookmill: there is no workspace nope; there are: mill"
+    assert told(PATH=str(tmp_path)).startswith("brookmill: there is no mongosh on the PATH")
 
 
 def test_everything_that_sp_has_in_a_script(mill: Shop) -> None:

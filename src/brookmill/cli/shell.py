@@ -55,13 +55,14 @@ def shell(
         raise Refused("name a database user with --user; see: brookmill access users add")
     secret = made.db_password if user is None and made is not None else None
     name = user or (made.db_user if made is not None else "")
+    mongosh = None if print_uri else _mongosh()
     if user is None:
-        workspace = workspace or _first_workspace(data, server.http)
+        workspace = _workspace(data, server.http, workspace)
     uri = _uri(server.wire, name, secret, workspace)
-    if print_uri:
+    if mongosh is None:
         print(uri)
-        return
-    _run(_command(uri, data, arguments))
+    else:
+        _run(_command(mongosh, uri, data, arguments))
 
 
 def _uri(wire: str, user: str, password: Secret | None, workspace: str | None) -> str:
@@ -73,8 +74,11 @@ def _uri(wire: str, user: str, password: Secret | None, workspace: str | None) -
     return urlunsplit(parts._replace(netloc=f"{login}@{parts.netloc}", query=query))
 
 
-def _first_workspace(data: Path, http: str) -> str | None:
-    """A development server without any workspace gets one, with samples; None: there are some."""
+def _workspace(data: Path, http: str, named: str | None) -> str | None:
+    """The one to log in to, None for whichever there is; a server without any gets one, with samples.
+
+    Raises Refused when there is none of the name ``named``.
+    """
     import httpx
 
     from brookmill.store.seed import credentials
@@ -88,8 +92,12 @@ def _first_workspace(data: Path, http: str) -> str | None:
         headers={"Accept": "application/vnd.atlas.2024-08-05+json"},
         verify=_trusting(authority),
     ) as client:
-        if client.get("/streams").raise_for_status().json()["totalCount"]:
-            return None
+        known = client.get("/streams", params={"itemsPerPage": 500}).raise_for_status().json()["results"]
+        names = [workspace["name"] for workspace in known]
+        if named is not None and named not in names:
+            raise Refused(f"there is no workspace {named}; there are: {', '.join(names) or 'none'}")
+        if names:
+            return named
         region = {"cloudProvider": "AWS", "region": "VIRGINIA_USA"}
         body = {"name": "dev", "dataProcessRegion": region}
         client.post("/streams:withSampleConnections", json=body).raise_for_status()
@@ -103,11 +111,16 @@ def _trusting(authority: Path) -> SSLContext | bool:
     return ssl.create_default_context(cafile=str(authority)) if authority.exists() else True
 
 
-def _command(uri: str, data: Path, arguments: tuple[str, ...]) -> list[str]:
-    """mongosh with all it needs; the prompt only where it will be seen. Raises Refused."""
-    mongosh = shutil.which("mongosh")
-    if mongosh is None:
+def _mongosh() -> str:
+    """Where it is. Raises Refused."""
+    found = shutil.which("mongosh")
+    if found is None:
         raise Refused("there is no mongosh on the PATH; get it from MongoDB, or: npm install -g mongosh")
+    return found
+
+
+def _command(mongosh: str, uri: str, data: Path, arguments: tuple[str, ...]) -> list[str]:
+    """mongosh with all it needs; the prompt only where it will be seen."""
     command = [mongosh, uri]
     authority = data / "tls" / "ca.pem"
     if "tls=true" in uri and authority.exists():
