@@ -56,13 +56,15 @@ class Connection(asyncio.Protocol):
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         assert isinstance(transport, asyncio.Transport)
-        self._carrier = self._transport = transport
+        self._carrier = transport
         if not self._peers.enter(self):
             transport.abort()
             return
         # of a peer that vanished without a word nothing else would be heard
         transport.get_extra_info("socket").setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
-        if self._tls is not None:
+        if self._tls is None:
+            self._transport = transport
+        else:
             transport.pause_reading()  # what comes first is for the handshake
         self._task = asyncio.get_running_loop().create_task(self._live())
 
