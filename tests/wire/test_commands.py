@@ -60,6 +60,7 @@ def test_ok_is_what_the_shell_can_read_and_nothing_stands_beside_it(admin: Any, 
         assert list(admin.command(command, made)) == ["ok"]
 
 
+@pytest.mark.slow
 def test_statistics_come_in_any_state_scaled_and_verbose(admin: Any, sink: Any) -> None:
     made = created(admin, SAMPLE, sink)
     reply = admin.command("getStreamProcessorStats", made)

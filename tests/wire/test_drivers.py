@@ -105,6 +105,7 @@ def test_the_name_that_a_client_calls_chooses_the_workspace(secure: tuple[Wire, 
         assert client.admin.command("listStreamConnections", 1)["connections"] == []
 
 
+@pytest.mark.slow
 def test_without_tls_nothing_is_said(secure: tuple[Wire, str]) -> None:
     wire, _ = secure
     uri = f"mongodb://localhost:{wire.address[1]}/"

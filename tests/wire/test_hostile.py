@@ -188,6 +188,7 @@ def test_strangers_do_not_stay_for_ever(wire: Wire, monkeypatch: pytest.MonkeyPa
         assert here.reply() is None
 
 
+@pytest.mark.slow
 def test_whoever_reads_nothing_is_dropped(wire: Wire, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(connection, "PATIENCE", 0.3)
     before = len(wire.peers)

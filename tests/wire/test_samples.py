@@ -75,6 +75,7 @@ def test_what_is_processed_comes_in_order_and_whole(admin: Any, wire: Wire) -> N
     assert not wire.launcher.running()
 
 
+@pytest.mark.slow
 def test_five_documents_make_a_batch_unless_the_client_says_so(admin: Any) -> None:
     name, cursor = begun(admin, documents(*range(3000)))
     for size, most in (({}, 5), ({"batchSize": 0}, 5), ({"batchSize": 7}, 7)):
@@ -95,6 +96,7 @@ def test_dead_letters_are_shown(admin: Any, wire: Wire) -> None:
     admin.command("dropStreamProcessor", name)
 
 
+@pytest.mark.slow
 def test_a_pipeline_with_a_sink_writes_and_shows(admin: Any, sink: Any, endpoint: Endpoint) -> None:
     name, cursor = begun(admin, documents(1), sink, streamMetaFieldName="_m", tier="SP2")
     [document] = fetched(admin, name, cursor, 1)
@@ -119,6 +121,7 @@ def test_a_sample_shows_what_passes_from_now_on(admin: Any, solar: str) -> None:
         assert reply["cursorId"] == cursor
 
 
+@pytest.mark.slow
 def test_a_limit_ends_a_sample(admin: Any, solar: str) -> None:
     cursor = admin.command("startSampleStreamProcessor", solar, limit=7)["cursorId"]
     assert len(fetched(admin, solar, cursor, 100)) == 7
@@ -147,6 +150,7 @@ def test_who_only_looks_on_sees_what_passes_now_and_at_the_pace_of_a_reader() ->
     assert looked.pause == 0, "there is nothing to wait for"
 
 
+@pytest.mark.slow
 def test_a_processor_that_is_run_to_be_looked_at_gives_all_that_comes(admin: Any) -> None:
     """Documents beyond what may wait are shown as well, and somebody who looks on makes nobody miss any."""
     long = {"$addFields": {"text": {"$literal": "x" * (sample.WAITING + 1)}}}
@@ -157,6 +161,7 @@ def test_a_processor_that_is_run_to_be_looked_at_gives_all_that_comes(admin: Any
     admin.command("dropStreamProcessor", name)
 
 
+@pytest.mark.slow
 def test_the_shell_gets_messages_alone(wire: Wire) -> None:
     shell = wire.client(appname="mongosh 2.12.0").admin
     name, cursor = begun(shell, documents(1))
@@ -164,6 +169,7 @@ def test_the_shell_gets_messages_alone(wire: Wire) -> None:
     shell.command("dropStreamProcessor", name)
 
 
+@pytest.mark.slow
 def test_a_fetch_is_held_until_there_is_news(admin: Any) -> None:
     name, cursor = begun(admin, {"$source": {"schedule": "* * * * * *"}})
     begin = time.monotonic()
@@ -173,6 +179,7 @@ def test_a_fetch_is_held_until_there_is_news(admin: Any) -> None:
     admin.command("dropStreamProcessor", name)
 
 
+@pytest.mark.slow
 def test_who_fetches_nothing_any_more_is_gone(
     admin: Any, wire: Wire, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -194,6 +201,7 @@ def test_a_lost_connection_ends_what_it_looked_at(wire: Wire, monkeypatch: pytes
     wait_until(lambda: not wire.launcher.running(), what="the end of the worker")
 
 
+@pytest.mark.slow
 def test_nothing_ephemeral_lasts_longer_than_it_may(
     admin: Any, wire: Wire, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -224,6 +232,7 @@ def refused_at_last(admin: Any, name: str, cursor: int) -> tuple[int, str, str]:
     raise AssertionError("no failure came")
 
 
+@pytest.mark.slow
 def test_not_too_many_at_once(admin: Any, monkeypatch: pytest.MonkeyPatch, solar: str) -> None:
     monkeypatch.setattr("brookmill.runtime.ephemerals.MOST", 1)
     name, _ = begun(admin, documents(1))

@@ -185,6 +185,7 @@ def works(process: psutil.Process) -> bool:
         return False
 
 
+@pytest.mark.slow
 def test_brookmill_shell_says_what_is_missing(mill: Shop, tmp_path: Path) -> None:
     def told(*more: str, **environment: str) -> str:
         ran = subprocess.run(
