@@ -13,7 +13,9 @@ from brookmill.clock import VirtualClock
 from brookmill.connections import Batch
 from brookmill.mql import MQLError, PlanError, evaluate
 from brookmill.mql.ejson import MAX_DEPTH, may_be_deep
+from brookmill.mql.encoding import Encoding, Format, encoder
 from brookmill.mql.filter import parse_filter
+from brookmill.mql.size import MAX_LEVELS
 from brookmill.mql.values import deeper_than
 from brookmill.plan import plan
 
@@ -42,9 +44,9 @@ def test_shared_parts_are_seen_once() -> None:
 @pytest.mark.parametrize(
     ("text", "maybe"),
     [
-        (b"[" * 200 + b"]" * 200, False),
-        (b"[" * 201 + b"]" * 201, True),
-        (b'{"a":' * 201 + b"1" + b"}" * 201, True),
+        (b"[" * MAX_DEPTH + b"]" * MAX_DEPTH, False),
+        (b"[" * (MAX_DEPTH + 1) + b"]" * (MAX_DEPTH + 1), True),
+        (b'{"a":' * (MAX_DEPTH + 1) + b"1" + b"}" * (MAX_DEPTH + 1), True),
         (b"[" + b'{"a":[1]},' * 500 + b"1]", False),
         (b'["' + b"[" * 300 + b'"]', True),  # brackets in a string: looked at with care, and accepted
     ],
@@ -78,17 +80,39 @@ def test_an_operand_of_a_filter_that_is_nested_too_deeply_is_refused_with_the_pi
 
 
 def test_texts_of_deep_values_keep_to_their_buffer() -> None:
-    """By itself: orjson 3.12 and 3.13 kill the process. A deep value ends at many places of a buffer."""
+    """By itself: what is written past a buffer kills the process. Deep values end at many places of it."""
     program = """
 from brookmill.mql import encoder
-for padding in range(0, 5000, 13):
-    value = "x" * padding
-    for level in range(160):
-        value = {"a": [value]} if level % 3 == 0 else [value]
-    encoder()({"value": value})
+write = encoder()
+for padding in range(0, 5000, 3):
+    value = None
+    for level in range(118):
+        value = {"a": value} if level % 2 else [value]
+    write({"value": ["x" * padding] + [value] * 20})
 """
     done = subprocess.run([sys.executable, "-c", program], capture_output=True, timeout=60, check=False)
     assert done.returncode == 0, done.stderr
+
+
+@pytest.mark.parametrize("format", ["relaxedJson", "canonicalJson", "basicJson"])
+def test_no_deeper_values_are_written(format: Format) -> None:
+    write = encoder(Encoding(format))
+    assert write({"a": nested(MAX_LEVELS - 1)})
+    with pytest.raises(MQLError, match="nested deeper than 120 levels"):
+        write({"a": nested(MAX_LEVELS)})
+
+
+@pytest.mark.parametrize(("levels", "fits"), [(30, True), (MAX_DEPTH, False)])
+def test_arguments_of_functions_are_as_deep_as_their_stack(levels: int, fits: bool) -> None:
+    value: Any = 1
+    for _ in range(levels):
+        value = {"a": value}
+    same = {"$function": {"body": "function(x) { return x }", "args": ["$v"], "lang": "js"}}
+    if fits:
+        assert evaluate(same, {"v": value}) == value
+    else:
+        with pytest.raises(MQLError, match="JavaScript"):
+            evaluate(same, {"v": [value] * 20})
 
 
 def test_literals_are_no_deeper_than_expressions() -> None:

@@ -20,7 +20,7 @@ from brookmill.mql.errors import MQLError
 from brookmill.mql.values import INT64_MIN, UNDEFINED, DBPointer, Symbol, Value, date_from_ms, rounded
 
 #: Deepest nesting of objects and arrays that is read; MongoDB's own limit for BSON.
-MAX_DEPTH = 200
+MAX_DEPTH = 100
 
 Wrapper = Mapping[str, Any]
 

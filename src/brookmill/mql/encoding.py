@@ -17,12 +17,13 @@ from bson.dbref import DBRef
 
 from brookmill.mql.bounds import Growth, charge, close_growth, open_growth
 from brookmill.mql.errors import MQLError
-from brookmill.mql.size import bounded_document
+from brookmill.mql.size import MAX_LEVELS, bounded_document
 from brookmill.mql.values import (
     DATETIME_MAX_MS,
     INT32_MAX,
     INT32_MIN,
     Value,
+    deeper_than,
     ms_from_date,
     type_name,
 )
@@ -86,6 +87,7 @@ def faithful(value: Value) -> bytes:
 
     Raises MQLError as ``encoder`` does.
     """
+    _shallow(value)
     open_growth()
     try:
         return orjson.dumps(_plain(value, _faithful, False), None, _CUT)[:-1]
@@ -98,6 +100,12 @@ def faithful(value: Value) -> bytes:
 def _faithful(value: Value, kind: str) -> Any:
     small = kind == "long" and INT32_MIN <= value <= INT32_MAX
     return _canonical(value, kind) if small else _relaxed(value, kind)
+
+
+def _shallow(value: Value) -> None:
+    """Raises MQLError for a value with more levels than can be written."""
+    if deeper_than(value, MAX_LEVELS):
+        raise MQLError(f"the document is nested deeper than {MAX_LEVELS} levels", 15)
 
 
 def _has_non_finite(value: Value) -> bool:
@@ -122,6 +130,7 @@ def exact_encoder(encoding: Encoding) -> Callable[[Value], bytes]:
     iso = encoding.dates == "ISO8601"
 
     def encode(value: Value) -> bytes:
+        _shallow(value)
         open_growth()
         try:
             return orjson.dumps(_plain(value, write, iso), None, _CUT)[:-1]
@@ -136,7 +145,8 @@ def exact_encoder(encoding: Encoding) -> Callable[[Value], bytes]:
 def quick_encoder(encoding: Encoding = RELAXED) -> Callable[[Value], bytes]:
     """As ``encoder``, several times quicker, for values without non-finite doubles and integers over 64 bits.
 
-    Those it would write wrongly or refuse: only for values of which the caller knows better.
+    Those it would write wrongly or refuse, and values of more than ``MAX_LEVELS`` may end the process: only
+    for values of which the caller knows better.
     """
     write = _WRITERS[encoding.format]
     if encoding.format == "canonicalJson":

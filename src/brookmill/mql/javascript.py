@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import base64
 import functools
+import json
 import math
 import threading
 import uuid
@@ -217,8 +218,10 @@ def check(body: str) -> None:
 def call(body: str, arguments: Sequence[Value]) -> Value:
     """The result of the JavaScript function. Raises MQLError (code 139)."""
     try:
-        text = orjson.dumps([_coded(argument) for argument in arguments]).decode()
-    except (orjson.JSONEncodeError, UnicodeEncodeError) as e:
+        # Codes have four levels for each of an object: too many for orjson (see ``size.MAX_LEVELS``).
+        text = json.dumps([_coded(argument) for argument in arguments], ensure_ascii=False)
+        text.encode()
+    except (ValueError, RecursionError) as e:
         raise MQLError(f"the JavaScript function cannot take its arguments: {e}", FAILURE) from None
     result = _machine(body).call(text)
     # A function may have spoilt its own engine: anything may come back.

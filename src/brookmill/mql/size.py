@@ -49,8 +49,12 @@ _BY_TYPE: Final[dict[type, int]] = {
     uuid.UUID: 21,
 }
 
-#: Size of each array and object by its identity, and itself, so that no other takes its place.
-Seen = dict[int, tuple[int, Value]]
+#: Most levels of a document that is written or kept. MongoDB's own limit is 100 for what it stores. Beyond
+#: some 130, orjson writes the ends of many arrays at once past its buffer, which nothing notices in time.
+MAX_LEVELS: Final = 120
+
+#: Size and levels of each array and object by its identity, and itself, so that no other takes its place.
+Seen = dict[int, tuple[int, int, Value]]
 
 
 def bson_size(value: Value) -> int:
@@ -62,7 +66,7 @@ def bson_size(value: Value) -> int:
 
 
 def bounded_document(document: Value, seen: Seen | None = None) -> None:
-    """Raises MQLError for a document that is too large to be written or kept.
+    """Raises MQLError for a document that is too large, or nested too deeply, to be written or kept.
 
     ``seen``: of other documents that have parts in common with it.
     """
@@ -73,7 +77,10 @@ def bounded_document(document: Value, seen: Seen | None = None) -> None:
                 break
         else:
             return
-    size = _of(document, {} if seen is None else seen)
+    seen = {} if seen is None else seen
+    size = _of(document, seen)
+    if seen.get(id(document), (0, 0))[1] > MAX_LEVELS:
+        raise MQLError(f"the document is nested deeper than {MAX_LEVELS} levels", 15)
     if size > MAX_DOCUMENT:
         raise MQLError(f"the document has {size} bytes, more than {MAX_DOCUMENT}", 10334)
 
@@ -104,10 +111,17 @@ def _of_many(value: Any, seen: Seen) -> int:
             items = value.values()
         else:
             size, items = 5 + 2 * len(value) + _digits(len(value)), value
+        levels = 0
         for item in items:
             kind = type(item)
-            size += 5 + len(item) if kind is str and item.isascii() else _of(item, seen)
-        seen[id(value)] = known = (size, value)
+            if kind is str and item.isascii():
+                size += 5 + len(item)
+            elif kind is dict or kind is list:
+                size += _of_many(item, seen)
+                levels = max(levels, seen[id(item)][1])
+            else:
+                size += _of(item, seen)
+        seen[id(value)] = known = (size, levels + 1, value)
     return known[0]
 
 

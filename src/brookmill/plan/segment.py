@@ -22,7 +22,7 @@ from brookmill.mql.ejson import MAX_DEPTH, may_be_deep
 from brookmill.mql.encoding import RELAXED, Encoding, encoder, quick_encoder, write_date
 from brookmill.mql.expression import Call, Expression
 from brookmill.mql.shape import Overlaid, Plain, Shape, Trie
-from brookmill.mql.size import MAX_DOCUMENT, bounded_document
+from brookmill.mql.size import MAX_DOCUMENT, MAX_LEVELS, bounded_document
 from brookmill.mql.values import DATETIME_MAX_MS, INT32_MAX, date_from_ms
 from brookmill.plan.decoding import Detour, Projected, Recorder, projected_decoder
 from brookmill.plan.links import Link, Step
@@ -229,7 +229,7 @@ class Segment:
                 texts += part.type in (None, "string")
                 if part.type not in _SAFE:
                     doubts.append(_doubt(part))
-        if texts > MAX_COPIES:
+        if texts > MAX_COPIES or _levels(document) > MAX_LEVELS - MAX_DEPTH:
             return f"{safe}({document})"
         if copies > MAX_COPIES:
             doubts.append(f"len(value) > {MAX_DOCUMENT // copies}")
@@ -321,6 +321,15 @@ def _bound_parts(code: Code) -> None:
     for part in code.shape.parts():
         if part is not None and not part.clean and not part.known and part.type in (None, "array", "object"):
             code.line(code.call(bounded_document, part))
+
+
+def _levels(document: str) -> int:
+    """How many levels the text of a document has around its parts."""
+    deepest = level = 0
+    for letter in document:
+        level += (letter in "{[(") - (letter in "}])")
+        deepest = max(deepest, level)
+    return deepest
 
 
 def _doubt(part: Val) -> str:
