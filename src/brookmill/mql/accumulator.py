@@ -6,6 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, ClassVar, Protocol, Self
 
+from brookmill import upstream
 from brookmill.mql.expression import Expression, Parser
 from brookmill.mql.values import MISSING, Value
 from brookmill.registry import Registry
@@ -82,6 +83,8 @@ def parse_accumulation(spec: Value, parser: Parser) -> Accumulation:
     ((name, operand),) = spec.items()
     kind = ACCUMULATORS.get(name)
     if kind is None:
+        if name in upstream.ACCUMULATORS:
+            raise parser.wrong(f"group operator '{name}' is not available in a stream processor", 15952)
         raise parser.wrong(f"unknown group operator '{name[:50]}'", 15952)
     return kind.parse(operand, parser.at(name))
 
