@@ -15,7 +15,7 @@ MAX_TEXT = 16 * 1024 * 1024
 MAX_ITEMS = 1_000_000
 #: Most documents that several ``$unwind`` stages together make of one; one by itself makes as many as there
 #: are items.
-MAX_ROWS = 1 << 17
+MAX_ROWS = 1 << 16
 #: Most bytes of text that the documents made of one may take together.
 MAX_OUTPUT = 256 * 1024 * 1024
 
@@ -106,7 +106,7 @@ class Growth:
     #: What an operator costs in a loop, whatever it goes through.
     CALL: Final = 80
     #: What a step costs and a loop before its first one, in items copied; so many characters cost as one.
-    STEP, LOOP, CHARACTERS = 112, 512, 16
+    STEP, LOOP, CHARACTERS = 112, 2048, 16
     #: What it costs to visit an array or object, and an item of it.
     VISIT, ITEM = 640, 16
 

@@ -203,11 +203,19 @@ class Code:
         self._cut(f"written > {MAX_OUTPUT}")
         return output
 
+    def check(self, function: Callable[..., Any], part: Val) -> None:
+        """Call ``function`` with ``part``, and with what it saw of the document before, where loops make
+        several of it.
+        """
+        if self._multiplying is not None:
+            self._count_rows()
+        self.line(self.call(function, part, *(["seen"] if self._counted else [])))
+
     def _count_rows(self) -> None:
         """Begin to count what loops make, in front of the first of them."""
         if self._multiplying is not None and not self._counted:
             at, indent = self._multiplying
-            self.lines.insert(at, "    " * indent + "made, written, mark = 0, 0, len(out)")
+            self.lines.insert(at, "    " * indent + "made, written, mark, seen = 0, 0, len(out), {}")
             self._counted = True
 
     def _cut(self, too_much: str) -> None:

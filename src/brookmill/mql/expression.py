@@ -13,7 +13,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, Literal, NamedTuple, Protocol, TypeVar
 
-from brookmill.mql.bounds import GROWTH, weigh, weighed
+from brookmill.mql.bounds import GROWTH, charge, weigh, weighed
 from brookmill.mql.code import Code, Val
 from brookmill.mql.errors import PlanError
 from brookmill.mql.field_path import STREAM_NAMES, Path, StreamName
@@ -27,6 +27,8 @@ from brookmill.registry import Registry
 Env = Mapping[str, Value]
 
 MAX_DEPTH = 150
+#: What it costs the reference to make an object or array in a loop, in items copied.
+_LITERAL = 320
 #: Most names in a dotted path; MongoDB's limit is the depth of BSON, 200.
 MAX_PATH = 200
 
@@ -165,6 +167,8 @@ class ObjectLiteral:
     members: tuple[tuple[str, Expression], ...]
 
     def evaluate(self, env: Env) -> Value:
+        if GROWTH in env:
+            charge(_LITERAL, "an object")
         values = ((name, member.evaluate(env)) for name, member in self.members)
         return {name: value for name, value in values if value is not MISSING}
 
@@ -184,6 +188,8 @@ class ArrayLiteral:
     items: tuple[Expression, ...]
 
     def evaluate(self, env: Env) -> Value:
+        if GROWTH in env:
+            charge(_LITERAL, "an array")
         values = [item.evaluate(env) for item in self.items]
         return [None if value is MISSING else value for value in values]
 

@@ -13,7 +13,7 @@ from typing import Any, ClassVar, NamedTuple, Protocol, Self
 
 from bson import Regex
 
-from brookmill.mql.bounds import close_growth, enter_value
+from brookmill.mql.bounds import charge, close_growth, enter_value
 from brookmill.mql.code import Code, Val
 from brookmill.mql.errors import PlanError
 from brookmill.mql.expression import Env, Expression, parse_expression
@@ -22,6 +22,8 @@ from brookmill.mql.values import MISSING, Value, truthy
 from brookmill.registry import Registry
 
 MAX_DEPTH = 100
+#: What one of many tests of an item costs beyond the visit, in items copied.
+_TEST = 80
 #: Joined filters that are judged by the reference evaluator, as one.
 MANY = 100
 
@@ -76,6 +78,8 @@ def passes(predicate: Predicate, value: Value) -> bool:
     if not predicate.expands or not isinstance(value, list):
         return False
     outermost = enter_value(len(value), "the filter")
+    if not outermost:
+        charge(_TEST * len(value), "the filter")
     try:
         return any(predicate.test(item) for item in value)
     finally:

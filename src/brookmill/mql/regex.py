@@ -127,7 +127,9 @@ class Pattern:
     def _from_place_to_place(self, text: bytes, start: int, growth: Growth) -> Any:
         while start <= len(text):
             if self._scout is not None:
+                began = time.thread_time_ns()
                 seen = self._scout.search(text, start)
+                growth.spend(_items(began), "a regular expression")
                 if seen is None:
                     return None
                 start = seen.start()

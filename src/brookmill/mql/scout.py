@@ -126,19 +126,19 @@ class _Reader:
         return self._pattern[self._at - 1]
 
     def _quantifier(self) -> str:
-        """Greedy or not, they match from the same places."""
+        """Greedy or not, they match from the same places: so RE2 need not look further than it must."""
         found = self._taken(_QUANTIFIER)
         if found is None:
             return ""
         least, comma, most = found.groups()
         if least is None:
-            return found[0][0]
+            return f"{found[0][0]}?"
         low, high = int(least), int(most or 0)
         if not comma and low <= _MOST_COUNTED:
-            return f"{{{low}}}"
+            return f"{{{low}}}?"
         if most and high <= _MOST_COUNTED:
-            return f"{{{low},{high}}}"
-        return f"{{{min(low, _MOST_COUNTED)},}}"
+            return f"{{{low},{high}}}?"
+        return f"{{{min(low, _MOST_COUNTED)},}}?"
 
     def _one(self) -> str:
         if self._taken(_DOUBTFUL) is not None:
@@ -176,7 +176,7 @@ class _Reader:
         if self._pattern.startswith("x", self._at):
             return self._code_point()
         if self._taken(_REFERENCE) is not None:
-            return f"(?:{_ANY}*)"
+            return f"(?:{_ANY}*?)"
         letter = self._next()
         if letter == "Q":
             end = self._pattern.find("\\E", self._at)

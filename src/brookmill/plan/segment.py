@@ -320,7 +320,7 @@ def _bound_parts(code: Code) -> None:
     """Refuse a document that holds a computed part too large to be kept."""
     for part in code.shape.parts():
         if part is not None and not part.clean and not part.known and part.type in (None, "array", "object"):
-            code.line(code.call(bounded_document, part))
+            code.check(bounded_document, part)
 
 
 def _levels(document: str) -> int:
