@@ -117,7 +117,6 @@ class Settings(Outside, frozen=True, kw_only=True, forbid_unknown_fields=True):
     what a PATCH of a connection does while a running processor uses it. ``rollout_watch``: seconds that each
     processor is watched after it has taken up such a change. ``rate_limit``: calls a minute and project, 0
     for none. ``max_body``: bytes. ``checkpoint_interval`` and ``heartbeat_timeout`` in seconds.
-    ``progress_timeout``: seconds that a worker may spend on one piece of work before it is taken for stuck.
     ``retry_budget``: seconds of restarts with growing pauses before a processor is FAILED. ``sample_rate``:
     documents a second of a sample source. ``metrics_names``: /metrics, which needs no credentials, tells
     names of workspaces and processors and not only ids; in a development server it always does. ``tiers``:
@@ -148,7 +147,6 @@ class Settings(Outside, frozen=True, kw_only=True, forbid_unknown_fields=True):
     max_body: Annotated[int, msgspec.Meta(gt=0)] = 17 * 1024 * 1024
     checkpoint_interval: Positive = 60.0
     heartbeat_timeout: Positive = 30.0
-    progress_timeout: Positive = 900.0
     retry_budget: Annotated[float, msgspec.Meta(ge=0)] = 300.0
     sample_rate: Positive = 10.0
     metrics_names: bool = False

@@ -242,20 +242,6 @@ def test_an_outside_that_hangs_uses_up_the_budget_though_the_worker_lives_long(m
     assert len(here.launcher.starts) <= 4
 
 
-def test_a_loop_that_is_stuck_is_ended_though_the_process_lives(mill: Make) -> None:
-    def stuck(end: End, start: Start) -> None:
-        end.send(Running())
-        while end.receive(0.05) is None:  # until it is killed
-            here.clock.advance(25.0)
-            end.send(Heartbeat())
-
-    here = mill(stuck, well, progress_timeout=200.0, heartbeat_timeout=1000.0)
-    here.start()
-    wait_until(lambda: here.supervisor.stats(here.id), what="the next worker")
-    assert len(here.launcher.starts) == 2
-    assert here.processor.state is State.STARTED
-
-
 def test_a_worker_that_ran_well_for_a_while_has_a_new_budget(mill: Make) -> None:
     def turning(end: End, start: Start) -> None:
         end.send(Running())

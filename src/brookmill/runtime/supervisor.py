@@ -33,9 +33,8 @@ class Supervisor:
 
     The supervisor alone writes ``state``, ``state_changed``, ``error``, ``generation`` and ``has_started`` of
     a processor once it exists, each change in one transaction of the store. Settings used:
-    ``checkpoint_interval``, ``heartbeat_timeout``, ``progress_timeout``, ``retry_budget``, ``rollout_watch``.
-    ``ephemerals``: processors that nobody keeps. ``rollouts``: changes of connections that running processors
-    take up.
+    ``checkpoint_interval``, ``heartbeat_timeout``, ``retry_budget``, ``rollout_watch``. ``ephemerals``:
+    processors that nobody keeps. ``rollouts``: changes of connections that running processors take up.
     """
 
     def __init__(

@@ -195,7 +195,7 @@ class Watch:
 
     def _listen(self, worker: Worker, started: float) -> ToSupervisor | None:
         """The worker's last word; None when it fell silent. Raises EOFError when it hung up."""
-        heard = turned = started
+        heard = started
         while True:
             message = worker.channel.receive(_LOOK)
             now = self._clock.monotonic()
@@ -209,11 +209,6 @@ class Watch:
                 return message
             if not self._hear(worker, message):
                 return Stopped()
-            if not isinstance(message, Heartbeat) or message.stats is not None:
-                turned = now
-            elif now - turned > self._settings.progress_timeout:
-                text = f"The worker made no progress for {self._settings.progress_timeout:g} seconds"
-                return Failed(error=text, kind="internal")
             # Only a loop that turns has news: while it waits for an outside that hangs, it is not well.
             if now - started > _WELL and isinstance(message, Heartbeat) and message.stats is not None:
                 self._restarts.settled()
