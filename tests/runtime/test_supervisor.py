@@ -204,7 +204,7 @@ def test_what_the_user_does_not_put_right_ends_with_the_budget(mill: Make) -> No
     assert 300 <= here.clock.now() - begun < 400
 
 
-@pytest.mark.parametrize(("kind", "code"), [("memory", 418), ("user", 418), ("user", 420)])
+@pytest.mark.parametrize(("kind", "code"), [("memory", 418), ("user", 418), ("user", 420), ("plan", 40324)])
 def test_some_failures_are_final_though_it_ran(mill: Make, kind: Any, code: int) -> None:
     def ending(end: End, start: Start) -> None:
         end.send(Running())

@@ -12,9 +12,9 @@ from brookmill.domain.tier import Limits
 LogLevel = Literal["debug", "info", "warning", "error"]
 LogFormat = Literal["auto", "console", "json"]
 
-#: Whose fault a failure is. "user" and "memory": trying again cannot help. "connection": tried again within
-#: the retry budget. "internal": our own bug, tried again for ever.
-FailureClass = Literal["user", "connection", "memory", "internal"]
+#: Whose fault a failure is. "plan" and "memory": trying again cannot help. "connection", and "user" once the
+#: processor ran: tried again within the retry budget. "internal": our own bug, tried again for ever.
+FailureClass = Literal["user", "plan", "connection", "memory", "internal"]
 
 
 class Message(msgspec.Struct, frozen=True, kw_only=True, tag_field="is"):
@@ -115,7 +115,7 @@ class Failed(Message, frozen=True, tag="failed"):
     @property
     def final(self) -> bool:
         """Whether trying again cannot help. Reference: engine, section 3, failures and retries."""
-        return self.kind == "memory" or (self.kind == "user" and self.code in {418, 420})
+        return self.kind in ("plan", "memory") or (self.kind == "user" and self.code in {418, 420})
 
 
 ToWorker = Start | Acknowledged | Stop | Sampling

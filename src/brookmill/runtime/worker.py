@@ -138,9 +138,9 @@ def failure(error: BaseException) -> Failed:
                 error="Worker out of memory", kind="memory", code=418, name="StreamProcessorWorkerOutOfMemory"
             )
         case PlanError() | StateTooLarge():
-            return Failed(error=str(error), kind="user", code=error.code, name=error.code_name)
+            return Failed(error=str(error), kind="plan", code=error.code, name=error.code_name)
         case CheckpointUnreadableError() | CheckpointTooLargeError():
-            return Failed(error=str(error), kind="user")
+            return Failed(error=str(error), kind="plan")
         case BrookmillError():
             return Failed(error=str(error), kind="user", code=420, name="StreamProcessorInvalidOptions")
     trace = "".join(traceback.format_exception(error))
