@@ -113,7 +113,7 @@ def test_keys_of_groups_beyond_the_limit_stop_the_processor(reference: bool) -> 
     with pytest.raises(StateTooLarge, match="more than 104857600 bytes of keys") as error:
         pushed(running, *[{"a": str(i)} for i in range(11)])
     failed = failure(error.value)
-    assert (failed.kind, failed.code, failed.name) == ("user", 146, "ExceededMemoryLimit")
+    assert (failed.kind, failed.code, failed.name) == ("plan", 146, "ExceededMemoryLimit")
 
 
 @BOTH

@@ -203,9 +203,9 @@ def test_a_worker_beyond_its_tiers_memory_dies_of_it(bench: Any) -> None:
     [
         (ConnectionFailed("no broker"), "connection", None),
         (ConnectionFailed("no topic", retry=False, code=419), "user", 419),
-        (PlanError("no stage", 40324, (1,)), "user", 40324),
-        (CheckpointUnreadableError("damaged"), "user", None),
-        (CheckpointTooLargeError(), "user", None),
+        (PlanError("no stage", 40324, (1,)), "plan", 40324),
+        (CheckpointUnreadableError("damaged"), "plan", None),
+        (CheckpointTooLargeError(), "plan", None),
         (ZeroDivisionError("ours"), "internal", None),
     ],
 )
